@@ -1,0 +1,1 @@
+"""What a row weighs: class weights, index plans for an epoch, priors."""

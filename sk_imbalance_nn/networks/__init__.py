@@ -1,0 +1,1 @@
+"""What learns: the default network, heads, and how networks are written down."""

@@ -1,0 +1,1 @@
+"""How it learns: the epoch loop, the forward pass, early stopping."""
