@@ -1,0 +1,114 @@
+"""Which rows does an epoch see? Index plans, cut into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, eq=False)
+class EpochPlan:
+    """The rows of one epoch in the order in which they train.
+
+    Parameters
+    ----------
+    indices : ndarray of shape (n,), intp
+        Row indices; a row may come several times, or not at all.
+    batch_size : int
+        Rows a batch; the last batch holds what is left.
+
+    Raises
+    ------
+    ValueError
+        If there are no indices, or `batch_size` is below one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> plan = EpochPlan(np.arange(10), batch_size=4)
+    >>> plan.n_batches, plan.last_batch_size
+    (3, 2)
+    >>> [len(chunk) for chunk in plan.chunks(2)]
+    [8, 2]
+    """
+
+    indices: npt.NDArray[np.intp]
+    batch_size: int
+
+    def __post_init__(self) -> None:
+        if len(self.indices) == 0:
+            raise ValueError("An epoch needs at least 1 row, found none; was all data held out?")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, found {self.batch_size!r}.")
+
+    @property
+    def n_batches(self) -> int:
+        """Number of batches, the partial one included."""
+        return -(-len(self.indices) // self.batch_size)
+
+    @property
+    def last_batch_size(self) -> int:
+        """Rows in the last batch, from 1 to `batch_size`."""
+        return (len(self.indices) - 1) % self.batch_size + 1
+
+    def chunks(self, batches_per_chunk: int) -> Iterator[npt.NDArray[np.intp]]:
+        """Yield the indices in pieces of whole batches.
+
+        Parameters
+        ----------
+        batches_per_chunk : int
+            Batches a piece; the last piece may hold fewer, and end in a partial batch.
+
+        Yields
+        ------
+        ndarray of intp
+            A view of `indices`.
+
+        Raises
+        ------
+        ValueError
+            If `batches_per_chunk` is below one.
+        """
+        if batches_per_chunk < 1:
+            raise ValueError(f"batches_per_chunk must be at least 1, found {batches_per_chunk!r}.")
+        step = batches_per_chunk * self.batch_size
+        for start in range(0, len(self.indices), step):
+            yield self.indices[start : start + step]
+
+
+def shuffled_plan(
+    n_rows: int, batch_size: int, rng: np.random.Generator, shuffle: bool = True
+) -> EpochPlan:
+    """Plan an epoch that sees each row once.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of rows.
+    batch_size : int
+        Rows a batch.
+    rng : numpy.random.Generator
+        Source of the order; not touched without `shuffle`.
+    shuffle : bool, default=True
+        Whether to draw a random order, or to keep that of the data.
+
+    Returns
+    -------
+    EpochPlan
+
+    Raises
+    ------
+    ValueError
+        If `n_rows` or `batch_size` is below one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> shuffled_plan(5, 2, np.random.default_rng(0)).indices
+    array([2, 4, 3, 0, 1])
+    """
+    rows = np.arange(n_rows, dtype=np.intp)
+    return EpochPlan(rng.permutation(rows) if shuffle else rows, batch_size)

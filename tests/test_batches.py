@@ -1,0 +1,63 @@
+"""No row is lost between a plan and its batches."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sk_imbalance_nn.balancing.batches import EpochPlan, shuffled_plan
+
+quick = settings(deadline=None, max_examples=60)
+sizes = st.integers(1, 50)
+
+
+@quick
+@given(st.integers(1, 300), sizes, sizes, st.booleans())
+def test_every_row_trains_once_in_an_epoch(n_rows, batch_size, batches_per_chunk, shuffle):
+    plan = shuffled_plan(n_rows, batch_size, np.random.default_rng(0), shuffle)
+    chunks = list(plan.chunks(batches_per_chunk))
+    assert plan.indices.dtype == np.intp
+    assert np.array_equal(np.concatenate(chunks), plan.indices)
+    assert np.array_equal(np.sort(plan.indices), np.arange(n_rows))
+    assert {len(chunk) for chunk in chunks[:-1]} <= {batches_per_chunk * batch_size}
+    batches = [
+        len(batch)
+        for chunk in chunks
+        for batch in np.split(chunk, range(batch_size, len(chunk), batch_size))
+    ]
+    assert len(batches) == plan.n_batches
+    assert batches[-1] == plan.last_batch_size
+    assert set(batches[:-1]) <= {batch_size}
+
+
+def test_last_batch_is_not_dropped():
+    plan = shuffled_plan(10, 4, np.random.default_rng(0))
+    assert (plan.n_batches, plan.last_batch_size) == (3, 2)
+
+
+def test_batch_larger_than_the_data_is_one_batch():
+    plan = shuffled_plan(10, 400, np.random.default_rng(0))
+    assert (plan.n_batches, plan.last_batch_size) == (1, 10)
+
+
+def test_each_epoch_has_its_own_order():
+    rng = np.random.default_rng(0)
+    first, second = (shuffled_plan(100, 10, rng).indices for _ in range(2))
+    again = shuffled_plan(100, 10, np.random.default_rng(0)).indices
+    assert not np.array_equal(first, second)
+    assert np.array_equal(first, again)
+
+
+def test_order_of_the_data_is_kept_without_shuffle():
+    rng = np.random.default_rng(0)
+    assert np.array_equal(shuffled_plan(7, 2, rng, shuffle=False).indices, np.arange(7))
+    assert rng.random() == np.random.default_rng(0).random()
+
+
+def test_plans_that_hold_nothing_are_refused():
+    with pytest.raises(ValueError, match="at least 1 row, found none"):
+        shuffled_plan(0, 2, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="batch_size must be at least 1, found 0"):
+        shuffled_plan(5, 0, np.random.default_rng(0))
+    with pytest.raises(ValueError, match="batches_per_chunk must be at least 1, found 0"):
+        list(EpochPlan(np.arange(5), 2).chunks(0))
