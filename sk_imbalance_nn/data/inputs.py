@@ -1,0 +1,263 @@
+"""The inputs: checked arrays of any rank, sparse tables, and networks with several inputs.
+
+What is passed on is a *structure*: an array, a CSR matrix, or a dict, list or tuple of them,
+all with the same number of rows. Rows leave it as dense arrays, a batch or a chunk at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_array
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+# Floats of other widths become float32; integers and booleans stay as they are (an image of
+# uint8 takes a quarter of the memory) until a batch of them is handed to the network.
+_DTYPES = [
+    np.float32, np.bool_,
+    np.int8, np.int16, np.int32, np.int64,
+    np.uint8, np.uint16, np.uint32, np.uint64,
+]  # fmt: skip
+
+
+def validate_inputs(estimator: Any, X: Any, *, reset: bool) -> Any:
+    """Check ``X`` as scikit-learn does, and remember or compare its columns.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Takes ``n_features_in_``, ``feature_names_in_``, ``X_shape_`` and ``X_dtype_``.
+    X : array-like of any rank from 2, DataFrame, sparse matrix, or dict of arrays
+        The rows to learn from or to predict.
+    reset : bool
+        True in `fit`: remember; False elsewhere: compare.
+
+    Returns
+    -------
+    ndarray, CSR matrix, or dict of ndarray
+        Finite numbers; floats are float32.
+
+    Raises
+    ------
+    ValueError
+        For NaN, infinity, complex numbers, empty arrays, and shapes that differ from `fit`'s.
+    TypeError
+        For entries that are no numbers.
+    """
+    if isinstance(X, Mapping):
+        X = _check_mapping(X)
+    else:
+        X = validate_data(
+            estimator, X, reset=reset, accept_sparse="csr", allow_nd=True, dtype=_DTYPES
+        )
+    shape = map_structure(lambda part: tuple(part.shape), X)
+    if reset:
+        estimator.X_shape_ = shape
+        estimator.X_dtype_ = map_structure(lambda part: part.dtype, X)
+        if isinstance(X, dict):
+            estimator.n_features_in_ = sum(int(part.shape[1]) for part in X.values())
+    else:
+        _compare_shapes(shape, estimator.X_shape_, type(estimator).__name__)
+    return X
+
+
+def _check_mapping(X: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    if not X:
+        raise ValueError("X is an empty dict; expected one array for each input of the network.")
+    checked = {
+        name: check_array(
+            part, allow_nd=True, dtype=_DTYPES, accept_sparse="csr", input_name=f"X[{name!r}]"
+        )
+        for name, part in X.items()
+    }
+    check_consistent_length(*checked.values())
+    return checked
+
+
+def _compare_shapes(found: Any, expected: Any, name: str) -> None:
+    rows_apart = map_structure(lambda shape: shape[1:], found, is_leaf=_is_shape)
+    fitted = map_structure(lambda shape: shape[1:], expected, is_leaf=_is_shape)
+    if rows_apart != fitted:
+        raise ValueError(
+            f"X has the shape {rows_apart} a row, but {name} was fitted on rows of {fitted}."
+        )
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(size, int) for size in value)
+
+
+class InputSplitter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """One table in, the inputs of the network out.
+
+    Cross-validation and Pipelines slice one table; a network with several inputs wants a dict.
+
+    Parameters
+    ----------
+    inputs : dict, default=None
+        For each input of the network, by name: its columns, as a slice, as a list of positions
+        or as a list of names (DataFrames). None passes the table through.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> splitter = InputSplitter({"left": slice(0, 2), "right": [2]}).fit(np.eye(3))
+    >>> {name: part.shape for name, part in splitter.transform(np.eye(3)).items()}
+    {'left': (3, 2), 'right': (3, 1)}
+    """
+
+    def __init__(self, inputs: Mapping[str, Any] | None = None) -> None:
+        self.inputs = inputs
+
+    def fit(self, X: Any, feature_names: NDArray[Any] | None = None) -> InputSplitter:
+        """Find the position of every named column.
+
+        Parameters
+        ----------
+        X : array or CSR matrix of shape (n_samples, n_features, ...)
+            The table.
+        feature_names : ndarray of shape (n_features,), default=None
+            The names of its columns, if it has any.
+
+        Returns
+        -------
+        InputSplitter
+            The fitted splitter.
+
+        Raises
+        ------
+        ValueError
+            If a column does not exist, or if the table already is a dict of inputs.
+        """
+        self.columns_: dict[str, Any] | None = None
+        if self.inputs is None:
+            return self
+        if isinstance(X, Mapping):
+            raise ValueError("X is a dict of inputs already; leave out the parameter `inputs`.")
+        self.columns_ = {
+            name: _positions(name, columns, X.shape[1], feature_names)
+            for name, columns in self.inputs.items()
+        }
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Split the table.
+
+        Parameters
+        ----------
+        X : array, CSR matrix, or dict of them
+            As in `fit`.
+
+        Returns
+        -------
+        dict of arrays, or X itself where ``inputs`` is None
+            One entry an input.
+        """
+        check_is_fitted(self, "columns_")
+        if self.columns_ is None:
+            return X
+        return {name: X[:, columns] for name, columns in self.columns_.items()}
+
+
+def _positions(name: str, columns: Any, width: int, names: NDArray[Any] | None) -> Any:
+    if isinstance(columns, slice):
+        return columns
+    columns = list(columns)
+    if any(isinstance(column, str) for column in columns):
+        known = [] if names is None else list(names)
+        missing = [column for column in columns if column not in known]
+        if missing:
+            raise ValueError(
+                f"inputs[{name!r}] names the columns {missing}, which X does not have; "
+                f"its columns are {known or 'unnamed (give positions)'}."
+            )
+        return [known.index(column) for column in columns]
+    beyond = [column for column in columns if not -width <= column < width]
+    if beyond:
+        raise ValueError(f"inputs[{name!r}] asks for the columns {beyond}; X has {width}.")
+    return columns
+
+
+def map_structure(
+    function: Callable[[Any], Any], value: Any, is_leaf: Callable[[Any], bool] | None = None
+) -> Any:
+    """Apply ``function`` to every array of a structure and keep its form.
+
+    Parameters
+    ----------
+    function : callable
+        Takes one array.
+    value : array, or dict, list or tuple of arrays, nested
+        The structure.
+    is_leaf : callable, default=None
+        Says of a dict, list or tuple that it is to be taken whole.
+
+    Returns
+    -------
+    structure
+        Of the same form, with the results.
+
+    Examples
+    --------
+    >>> map_structure(len, {"a": [1, 2], "b": [3]}, is_leaf=lambda v: isinstance(v, list))
+    {'a': 2, 'b': 1}
+    """
+    if is_leaf is None or not is_leaf(value):
+        if isinstance(value, Mapping):
+            return {key: map_structure(function, part, is_leaf) for key, part in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(map_structure(function, part, is_leaf) for part in value)
+    return function(value)
+
+
+def first_array(value: Any) -> Any:
+    """Return the first array of a structure."""
+    while isinstance(value, Mapping | list | tuple):
+        value = next(iter(value.values() if isinstance(value, Mapping) else value))
+    return value
+
+
+def n_rows(value: Any) -> int:
+    """Return how many rows the arrays of a structure have."""
+    return int(first_array(value).shape[0])
+
+
+def take_rows(value: Any, rows: NDArray[np.intp] | slice) -> Any:
+    """Return some rows of every array of a structure, dense.
+
+    Parameters
+    ----------
+    value : structure
+        Arrays or CSR matrices.
+    rows : ndarray of shape (n,) or slice
+        Which rows.
+
+    Returns
+    -------
+    structure of ndarray
+        Of the same form.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> take_rows({"a": np.arange(4)}, np.array([3, 1]))
+    {'a': array([3, 1])}
+    """
+    return map_structure(lambda part: _dense_rows(part, rows), value)
+
+
+def _dense_rows(part: Any, rows: NDArray[np.intp] | slice) -> NDArray[Any]:
+    taken = part[rows]
+    return np.asarray(taken.toarray() if sparse.issparse(taken) else taken)
+
+
+def row_bytes(value: Any) -> int:
+    """Return how many bytes one row of a structure takes once it is dense float32."""
+    sizes: list[int] = []
+    map_structure(lambda part: sizes.append(4 * int(np.prod(part.shape[1:]))), value)
+    return max(sum(sizes), 1)

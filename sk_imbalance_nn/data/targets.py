@@ -1,0 +1,200 @@
+"""The target: its type, its classes, and the way from labels to codes and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.multiclass import type_of_target
+from sklearn.utils.validation import check_is_fitted
+
+BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel-indicator"
+
+
+class TargetEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Labels of any type to the codes that a network trains on, and back.
+
+    Parameters
+    ----------
+    classes : array-like of shape (n_classes,), default=None
+        All classes that will ever be seen. By default those in the ``y`` of `fit`.
+
+    Attributes
+    ----------
+    target_type_ : {"binary", "multiclass", "multilabel-indicator"}
+        One-hot rows are "multiclass", or "binary" if they have two columns.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, sorted; for one-hot rows and multilabel targets the column numbers.
+    n_classes_ : int
+        How many classes, or labels of a multilabel target.
+    one_hot_ : bool
+        Whether the labels came, and go back, as one-hot rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> encoder = TargetEncoder().fit(["no", "yes", "no"])
+    >>> encoder.transform(["yes", "no"])
+    array([1, 0])
+    >>> encoder.inverse_transform(np.array([0, 1]))
+    array(['no', 'yes'], dtype='<U3')
+    """
+
+    def __init__(self, classes: ArrayLike | None = None) -> None:
+        self.classes = classes
+
+    def fit(self, y: ArrayLike) -> TargetEncoder:
+        """Learn the target's type and its classes.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_samples,), or of shape (n_samples, n_labels) with zeros and ones
+            Labels of any type; one-hot rows; or a multilabel indicator.
+
+        Returns
+        -------
+        TargetEncoder
+            The fitted encoder.
+
+        Raises
+        ------
+        ValueError
+            If ``y`` is no classification target, holds NaN or infinity, or has a single class.
+        """
+        y = _as_target(y)
+        self.one_hot_ = False
+        if y.ndim == 2:
+            self._fit_indicator(y)
+        else:
+            self._fit_labels(y)
+        self.dtype_ = y.dtype if y.ndim == 2 else self.classes_.dtype
+        return self
+
+    def _fit_indicator(self, y: NDArray[Any]) -> None:
+        self.n_classes_ = y.shape[1]
+        self.classes_ = np.arange(self.n_classes_)
+        self.one_hot_ = bool((y.sum(axis=1) == 1).all())
+        if not self.one_hot_:
+            self.target_type_ = MULTILABEL
+            return
+        self.target_type_ = BINARY if self.n_classes_ == 2 else MULTICLASS
+        if self.classes is None and np.count_nonzero(y.any(axis=0)) < 2:
+            raise ValueError(_single_class(np.flatnonzero(y.any(axis=0))[0]))
+
+    def _fit_labels(self, y: NDArray[Any]) -> None:
+        seen = np.unique(y)
+        self.classes_ = seen if self.classes is None else np.unique(np.asarray(self.classes))
+        unknown = np.setdiff1d(seen, self.classes_)
+        if unknown.size:
+            raise ValueError(f"y holds {unknown.tolist()}, not among classes={self._names()}.")
+        self.n_classes_ = len(self.classes_)
+        if self.n_classes_ < 2:
+            raise ValueError(_single_class(self.classes_[0]))
+        self.target_type_ = BINARY if self.n_classes_ == 2 else MULTICLASS
+
+    def transform(self, y: ArrayLike) -> NDArray[Any]:
+        """Turn labels into codes.
+
+        Parameters
+        ----------
+        y : array-like
+            Labels in the form that `fit` saw.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Class codes from 0, or the multilabel indicator, as integers.
+
+        Raises
+        ------
+        ValueError
+            If ``y`` has another form, or holds a label that `fit` did not see.
+        """
+        check_is_fitted(self)
+        y = _as_target(y)
+        indicator = self.one_hot_ or self.target_type_ == MULTILABEL
+        if indicator:
+            if y.ndim != 2 or y.shape[1] != self.n_classes_:
+                raise ValueError(
+                    f"y has shape {y.shape}; the classifier was fitted on indicator rows with "
+                    f"{self.n_classes_} columns."
+                )
+            return y.argmax(axis=1) if self.one_hot_ else y.astype(np.int64)
+        if y.ndim != 1:
+            raise ValueError(f"y has shape {y.shape}; the classifier was fitted on 1-D labels.")
+        codes = np.searchsorted(self.classes_, y).clip(max=self.n_classes_ - 1)
+        unseen = self.classes_[codes] != y
+        if np.any(unseen):
+            raise ValueError(
+                f"y holds {np.unique(y[unseen]).tolist()}, unseen before; the classes are "
+                f"{self._names()}. Name all of them in the first partial_fit(..., classes=...)."
+            )
+        return codes
+
+    def inverse_transform(self, codes: NDArray[Any]) -> NDArray[Any]:
+        """Turn codes back into labels of the type and shape that `fit` saw.
+
+        Parameters
+        ----------
+        codes : ndarray of shape (n_samples,) or (n_samples, n_labels)
+            What `transform` returns.
+
+        Returns
+        -------
+        ndarray
+            Labels; one-hot rows and indicators have the dtype of the fitted ``y``.
+        """
+        check_is_fitted(self)
+        if self.one_hot_:
+            return np.eye(self.n_classes_, dtype=self.dtype_)[codes]
+        if self.target_type_ == MULTILABEL:
+            return codes.astype(self.dtype_)
+        return self.classes_[codes]
+
+    def get_metadata(self) -> dict[str, Any]:
+        """Return what builders of networks may ask of ``meta``."""
+        return {
+            "classes_": self.classes_,
+            "n_classes_": self.n_classes_,
+            "n_outputs_": 1,
+            "n_outputs_expected_": 1,
+            "target_type_": self.target_type_,
+        }
+
+    def _names(self) -> list[Any]:
+        return list(self.classes_.tolist())
+
+
+def _as_target(y: Any) -> NDArray[Any]:
+    """Return ``y`` as a 1-D array of labels or a 2-D indicator, or say why it is neither."""
+    if sparse.issparse(y):
+        y = y.toarray()
+    array: NDArray[Any] = check_array(
+        y, ensure_2d=False, dtype=None, input_name="y", ensure_min_samples=0
+    )
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = column_or_1d(array, warn=True)
+    if array.shape[0] == 0:
+        raise ValueError("y is empty: found 0 samples, at least 1 is required.")
+    kind = type_of_target(array, input_name="y")
+    # A 2-D array of two values is an indicator only if the two are 0 and 1.
+    if array.ndim == 2 and kind == MULTILABEL and np.isin(array, (0, 1)).all():
+        return array
+    if array.ndim == 1 and kind in (BINARY, MULTICLASS):
+        return array
+    raise ValueError(
+        f"Unknown label type: {kind}, of shape {array.shape}. Expected 1-D labels of two or more "
+        "classes, one-hot rows, or a multilabel indicator of zeros and ones. For other targets "
+        "override target_encoder with a transformer of your own."
+    )
+
+
+def _single_class(label: Any) -> str:
+    return (
+        f"y holds a single class, {label!r}; a classifier needs at least two classes. Check how "
+        "the rows were selected, or split them with stratification."
+    )

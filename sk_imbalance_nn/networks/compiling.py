@@ -1,0 +1,178 @@
+"""Compiling: a network, its target and its compile arguments are brought together once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from sk_imbalance_nn._compat import compile_arguments
+from sk_imbalance_nn.balancing.priors import binary_output_bias, softmax_output_bias
+from sk_imbalance_nn.networks.head_losses import HeadCrossentropy, LabelWeighted
+from sk_imbalance_nn.networks.heads import SIGMOID, Head, Output, loss_name, resolve_head
+from sk_imbalance_nn.networks.metrics import metrics_for_head
+
+# Layers that may stand behind the one that holds the output's bias.
+_WITHOUT_WEIGHTS = (
+    keras.layers.Activation,
+    keras.layers.Dropout,
+    keras.layers.Flatten,
+    keras.layers.Reshape,
+    keras.layers.Softmax,
+)
+
+
+def compile_arguments_of(model: keras.Model, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a network is to be compiled with.
+
+    Parameters
+    ----------
+    model : keras.Model
+        If its builder compiled it, that stands.
+    given : mapping
+        Else these.
+
+    Returns
+    -------
+    dict
+        Arguments for ``model.compile``.
+
+    Raises
+    ------
+    ValueError
+        If there is no optimizer.
+    """
+    arguments = compile_arguments(model) if model.compiled else dict(given)
+    if not arguments.get("optimizer"):
+        raise ValueError("You must provide an optimizer or a compiled model: optimizer='adam'.")
+    return arguments
+
+
+def compile_for_target(
+    model: keras.Model,
+    output: Output,
+    arguments: Mapping[str, Any],
+    target_type: str,
+    n_classes: int,
+    label_weights: NDArray[np.float64] | None = None,
+) -> Head:
+    """Check the head of a network and compile it for the target.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Built; compiled in place.
+    output : Output
+        What was seen of its output.
+    arguments : mapping
+        For ``compile``, as `compile_arguments_of` returns them.
+    target_type : {"binary", "multiclass", "multilabel-indicator"}
+        The type of the target.
+    n_classes : int
+        Its classes or labels.
+    label_weights : ndarray of shape (n_labels, 2), default=None
+        For multilabel targets: the weight of a 0 and of a 1, a label.
+
+    Returns
+    -------
+    Head
+        The head.
+
+    Raises
+    ------
+    ValueError
+        If output, loss and target do not fit together.
+    """
+    loss = _single(arguments.get("loss"))
+    automatic = loss is None or isinstance(loss, HeadCrossentropy)
+    # A continued fit meets the wrapper that an earlier one put around the loss.
+    loss = loss.loss if isinstance(loss, LabelWeighted) else loss
+    head = resolve_head(output, None if automatic else loss, target_type, n_classes)
+    loss = HeadCrossentropy(head) if automatic else loss
+    if label_weights is not None and not np.all(label_weights == 1):
+        loss = LabelWeighted(_as_object(loss), label_weights)
+    changed = {
+        "loss": loss,
+        "metrics": metrics_for_head(arguments.get("metrics"), head),
+        "weighted_metrics": metrics_for_head(arguments.get("weighted_metrics"), head),
+    }
+    model.compile(**{**arguments, **changed})
+    return head
+
+
+def check_same_loss(requested: Any, compiled: Any) -> None:
+    """Refuse a network that its builder compiled with another loss than the estimator's.
+
+    Raises
+    ------
+    ValueError
+        If both are given and their names differ.
+    """
+    requested, compiled = _single(requested), _single(compiled)
+    if requested is None or requested == "auto" or compiled is None:
+        return
+    if any(isinstance(loss, Mapping | list | tuple) for loss in (requested, compiled)):
+        return
+    if loss_name(requested) != loss_name(compiled):
+        raise ValueError(
+            f"loss={requested} but model compiled with {compiled}. Data may not match loss "
+            "function! Leave the loss to one of the two: loss='auto', or a builder that does not "
+            "compile."
+        )
+
+
+def start_at_prior(model: keras.Model, head: Head, prior: NDArray[np.float64]) -> None:
+    """Set the bias of the output layer so that the first predictions are the prior.
+
+    Without it the first epochs go into learning that the class is rare (TensorFlow's tutorial
+    on imbalanced data). A bias that the builder initialised to something else is left alone, and
+    so is an output whose layer has none.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Changed in place.
+    head : Head
+        Its head.
+    prior : ndarray of shape (n_classes,)
+        Shares of the classes, or of the positives of each label, as training will see them.
+    """
+    layer = _output_layer_of(model)
+    bias = getattr(layer, "bias", None)
+    if bias is None or tuple(bias.shape) != (head.units,) or np.any(np.asarray(bias)):
+        return
+    if head.link == SIGMOID:
+        start = np.atleast_1d(binary_output_bias(prior[1] if head.units == 1 else prior))
+        # A single sigmoid of a multilabel target never comes here: it has one unit a label.
+    else:
+        start = softmax_output_bias(prior)
+    bias.assign(start.astype(np.float32))
+
+
+def output_layer_name(model: keras.Model) -> str:
+    """Return how messages call the layer that a network ends in."""
+    names = getattr(model, "output_names", None)
+    return f"the output layer {names[0]!r}" if names else "the last layer"
+
+
+def _output_layer_of(model: keras.Model) -> Any:
+    layers = list(getattr(model, "layers", []))
+    while layers and isinstance(layers[-1], _WITHOUT_WEIGHTS):
+        layers.pop()
+    if not layers:
+        return None
+    return _output_layer_of(layers[-1]) if isinstance(layers[-1], keras.Model) else layers[-1]
+
+
+def _single(loss: Any) -> Any:
+    """Return the loss of the only output out of the list or dict that may hold it."""
+    if isinstance(loss, Mapping):
+        loss = list(loss.values())
+    return loss[0] if isinstance(loss, list | tuple) and len(loss) == 1 else loss
+
+
+def _as_object(loss: Any) -> Any:
+    return keras.losses.get(loss) if isinstance(loss, str) else loss

@@ -1,0 +1,182 @@
+"""Early stopping: an exact score on the validation rows, and the best epoch's weights.
+
+Keras' own metrics are averages over batches, or sums over a few hundred bins: at 0.2 % positives
+its area under the ROC curve was .68 where the exact one was .85. What steers training here is a
+scikit-learn scorer, computed on all validation rows after each epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import check_scoring
+
+from sk_imbalance_nn.networks.heads import Head
+
+LOSS = "loss"
+
+
+class Predictions(ClassifierMixin, BaseEstimator):
+    """A network in training, as a fitted classifier that scorers accept.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        The classes' names.
+    logits : callable
+        Rows to logits of shape (n, units).
+    head : Head
+        The network's head.
+    labels : callable
+        Codes to the labels that ``predict`` returns.
+    reverse : bool, default=False
+        For binary targets: whether the first class is the one that scorers look for.
+    """
+
+    def __init__(
+        self,
+        classes: NDArray[Any],
+        logits: Callable[[Any], NDArray[np.float64]],
+        head: Head,
+        labels: Callable[[NDArray[Any]], NDArray[Any]],
+        reverse: bool = False,
+    ) -> None:
+        self.classes = classes
+        self.logits = logits
+        self.head = head
+        self.labels = labels
+        self.reverse = reverse
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """The classes, in the order of the columns of `predict_proba`."""
+        return self.classes
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Return scores, positive for the second class."""
+        scores = self.head.decision(self.logits(X))
+        return -scores if self.reverse else scores
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return probabilities, a column a class."""
+        probabilities = self.head.probabilities(self.logits(X))
+        return probabilities[:, ::-1] if self.reverse else probabilities
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return labels."""
+        codes = self.head.codes(self.logits(X))
+        return self.labels(1 - codes if self.reverse else codes)
+
+
+class ValidationScore:
+    """A scikit-learn scorer over fixed validation rows.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        A scorer, by name or itself.
+    predictions : Predictions
+        The network in training.
+    X, y : array-like
+        The validation rows and their labels, as ``predictions`` takes and returns them.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Weights for the scorer.
+
+    Examples
+    --------
+    >>> ValidationScore.name_of("average_precision"), ValidationScore.name_of(max)
+    ('val_average_precision', 'val_score')
+    """
+
+    def __init__(
+        self,
+        scoring: Any,
+        predictions: Predictions,
+        X: Any,
+        y: NDArray[Any],
+        sample_weight: NDArray[Any] | None = None,
+    ) -> None:
+        self._scorer = check_scoring(predictions, scoring=scoring)
+        self._predictions, self._X, self._y = predictions, X, y
+        self._weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        self._scoring = scoring
+        self.name = self.name_of(scoring)
+
+    @staticmethod
+    def name_of(scoring: Any) -> str:
+        """Return the key under which the score stands in the logs."""
+        return f"val_{scoring}" if isinstance(scoring, str) else "val_score"
+
+    def __call__(self) -> float:
+        """Score the network as it stands.
+
+        Returns
+        -------
+        float
+            The higher, the better.
+
+        Raises
+        ------
+        ValueError
+            If the scorer cannot be used on this target.
+        """
+        try:
+            return float(self._scorer(self._predictions, self._X, self._y, **self._weights))
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"scoring={self._scoring!r} cannot be computed on the validation rows: {error} "
+                "Choose a scorer that fits the target (e.g. 'average_precision', "
+                "'roc_auc_ovr' for several classes), or scoring='loss'."
+            ) from error
+
+
+class BestEpoch:
+    """Remembers the best epoch's weights, and says when to stop.
+
+    Parameters
+    ----------
+    n_iter_no_change : int
+        How many epochs without a better score end training.
+
+    Attributes
+    ----------
+    best_epoch : int
+        The best epoch, counted from 1 over the epochs seen; 0 before the first.
+    best_score : float
+        Its score.
+
+    Examples
+    --------
+    >>> best = BestEpoch(n_iter_no_change=2)
+    >>> [best.update(score, None) for score in (0.1, 0.3, 0.2, 0.3)]
+    [False, False, False, True]
+    >>> best.best_epoch, best.best_score
+    (2, 0.3)
+    """
+
+    def __init__(self, n_iter_no_change: int) -> None:
+        self._patience = n_iter_no_change
+        self._epochs = 0
+        self._weights: list[NDArray[Any]] | None = None
+        self.best_epoch, self.best_score = 0, -np.inf
+
+    def update(self, score: float, model: keras.Model | None) -> bool:
+        """Take in one epoch's score; return whether to stop."""
+        self._epochs += 1
+        if self.best_epoch == 0 or score > self.best_score:
+            self.best_epoch, self.best_score = self._epochs, score
+            self._weights = None if model is None else model.get_weights()
+        return self._epochs - self.best_epoch >= self._patience
+
+    def restore(self, model: keras.Model) -> None:
+        """Give the network the best epoch's weights."""
+        if self._weights is not None:
+            model.set_weights(self._weights)

@@ -1,0 +1,195 @@
+"""The forward pass: from rows to outputs, through one traced function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from sk_imbalance_nn._compat import logits_of
+from sk_imbalance_nn.data.inputs import first_array, map_structure, n_rows, row_bytes, take_rows
+
+# A chunk of rows this large keeps the arithmetic busy and the memory bounded.
+_CHUNK_BYTES = 32 * 2**20
+
+_ACTIVATIONS = {
+    "Sigmoid": "sigmoid",
+    "Softmax": "softmax",
+    "BiasAdd": "linear",
+    "MatMul": "linear",
+    "BatchMatMulV2": "linear",
+    "Einsum": "linear",
+    "Conv2D": "linear",
+    "Relu": "relu",
+    "Relu6": "relu6",
+    "LeakyRelu": "leaky_relu",
+    "Elu": "elu",
+    "Selu": "selu",
+    "Softplus": "softplus",
+    "Softsign": "softsign",
+    "Tanh": "tanh",
+    "Exp": "exponential",
+}
+# Operations that leave values as they are, or only their form changed.
+_TRANSPARENT = {"Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "StopGradient"}
+
+
+class ForwardPass:
+    """A network's outputs for any number of rows.
+
+    ``Model.predict`` sets up a data pipeline a call, which costs a hundred times what the
+    arithmetic of a row does; this calls one traced function, traced once for all row counts.
+
+    Parameters
+    ----------
+    model : keras.Model
+        A built network; its weights are read at each call.
+
+    Attributes
+    ----------
+    activation : str or None
+        What the output ends in, known once a call has been traced; None where it is not clear.
+    gives_logits : bool
+        Whether the calls return the logits behind a sigmoid or softmax rather than its
+        probabilities, known once a call has been traced.
+
+    Examples
+    --------
+    >>> import keras, numpy as np
+    >>> model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, activation="sigmoid")])
+    >>> forward = ForwardPass(model)
+    >>> forward(np.zeros((2, 3))).shape, forward.activation, forward.gives_logits
+    ((2, 1), 'sigmoid', True)
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._program: Any = None
+        self.activation: str | None = None
+        self.gives_logits = False
+
+    def __call__(self, x: Any) -> Any:
+        """Return the outputs for all rows of ``x``.
+
+        Parameters
+        ----------
+        x : array, CSR matrix, or dict, list or tuple of them, of n rows
+            The inputs of the network.
+
+        Returns
+        -------
+        ndarray of shape (n, units), or list or dict of them
+            Logits where the network ends in a sigmoid or softmax, else its own outputs.
+        """
+        step = max(1, _CHUNK_BYTES // row_bytes(x))
+        chunks = [self._run(take_rows(x, slice(at, at + step))) for at in range(0, n_rows(x), step)]
+        if len(chunks) == 1:
+            return chunks[0]
+        return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *chunks)
+
+    def _run(self, rows: Any) -> Any:
+        tensors = as_tensors(rows, self._model)
+        if self._program is None:
+            self._program = tf.function(self._call, input_signature=[row_specs(tensors)])
+        return tf.nest.map_structure(lambda tensor: tensor.numpy(), self._program(tensors))
+
+    @tf.autograph.experimental.do_not_convert
+    def _call(self, x: Any) -> Any:
+        outputs = self._model.predict_step((x,))
+        if not isinstance(outputs, tf.Tensor):
+            return outputs
+        self.activation = _activation_of(outputs)
+        logits = logits_of(outputs)
+        self.gives_logits = logits is not None and self.activation in ("sigmoid", "softmax")
+        return logits if self.gives_logits else outputs
+
+
+def _activation_of(outputs: tf.Tensor) -> str | None:
+    operation = outputs.op
+    while operation.type in _TRANSPARENT and operation.inputs:
+        operation = operation.inputs[0].op
+    # Dense adds its bias by AddV2 where the input has more than two axes.
+    if operation.type == "AddV2":
+        operation = operation.inputs[0].op
+        while operation.type in _TRANSPARENT and operation.inputs:
+            operation = operation.inputs[0].op
+        return "linear" if _ACTIVATIONS.get(operation.type) == "linear" else None
+    return _ACTIVATIONS.get(operation.type)
+
+
+def as_tensors(rows: Any, model: keras.Model) -> Any:
+    """Turn dense rows into tensors of the types that the network's inputs declare.
+
+    Parameters
+    ----------
+    rows : ndarray, or dict, list or tuple of them
+        Dense rows.
+    model : keras.Model
+        Whoever is to take them.
+
+    Returns
+    -------
+    tf.Tensor, or dict, list or tuple of them
+        Integers where an input of the network declares integers, else ``keras.config.floatx()``.
+    """
+    declared = getattr(model, "inputs", None) or []
+    if isinstance(rows, Mapping):
+        types = {_name(tensor): tensor.dtype for tensor in declared}
+        return {name: _tensor(part, types.get(name)) for name, part in rows.items()}
+    if isinstance(rows, list | tuple):
+        types = [tensor.dtype for tensor in declared] or [None] * len(rows)
+        return type(rows)(_tensor(part, kind) for part, kind in zip(rows, types, strict=True))
+    return _tensor(rows, declared[0].dtype if len(declared) == 1 else None)
+
+
+def _name(tensor: Any) -> str:
+    return str(tensor.name).split(":")[0]
+
+
+def _tensor(array: Any, dtype: Any) -> tf.Tensor:
+    if dtype is None or str(dtype).startswith(("float", "bfloat")):
+        dtype = keras.config.floatx()
+    return (
+        tf.constant(np.asarray(array), dtype=dtype)
+        if _same(array, dtype)
+        else tf.constant(np.asarray(array).astype(dtype))
+    )
+
+
+def _same(array: Any, dtype: Any) -> bool:
+    return str(getattr(array, "dtype", "")) == str(dtype)
+
+
+def row_specs(tensors: Any) -> Any:
+    """Return the signature of tensors with any number of rows."""
+    return tf.nest.map_structure(
+        lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype), tensors
+    )
+
+
+def build(model: keras.Model, x: Any) -> None:
+    """Give a network without a declared input its weights, by showing it one row.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Nothing happens if it is built already.
+    x : structure
+        Its inputs, of one row at least.
+    """
+    if not model.built or (hasattr(model, "layers") and not all(_built(model))):
+        model(as_tensors(take_rows(x, slice(0, 1)), model), training=False)
+
+
+def _built(model: keras.Model) -> list[bool]:
+    return [layer.built for layer in model.layers]
+
+
+def n_inputs(x: Any) -> int:
+    """Return how many arrays a structure has."""
+    found: list[int] = []
+    map_structure(lambda part: found.append(1), x)
+    return len(found) if found else int(first_array(x) is not None)

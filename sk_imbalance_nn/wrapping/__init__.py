@@ -1,0 +1,1 @@
+"""Who is given which parameter, and how an estimator is written down."""

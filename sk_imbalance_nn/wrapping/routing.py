@@ -1,0 +1,229 @@
+"""Routing: which parameter goes to the builder, to ``compile``, to ``fit`` or to a callback.
+
+The rules are SciKeras': a name with a prefix (``model__``, ``optimizer__``, ``loss__``,
+``metrics__``, ``callbacks__``, ``compile__``, ``fit__``, ``predict__``) goes there, a bare name
+that the estimator does not know goes to the builder. Unlike there, a name that nothing accepts
+is an error. This file alone knows SciKeras.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+import keras
+from scikeras.wrappers import BaseWrapper
+
+from sk_imbalance_nn.networks.head_losses import HeadCrossentropy
+from sk_imbalance_nn.networks.serialization import copy_model, copy_object
+
+FIT_OPTIONS = (
+    "batch_size",
+    "callbacks",
+    "epochs",
+    "initial_epoch",
+    "shuffle",
+    "steps_per_epoch",
+    "validation_batch_size",
+    "validation_freq",
+    "validation_split",
+    "verbose",
+)
+PREDICT_OPTIONS = ("batch_size", "callbacks", "steps", "verbose")
+_COMPILE_OPTIONS = (
+    "auto_scale_loss",
+    "jit_compile",
+    "loss",
+    "loss_weights",
+    "metrics",
+    "optimizer",
+    "run_eagerly",
+    "steps_per_execution",
+    "weighted_metrics",
+)
+# Bare names that SciKeras hands on to ``Model.fit`` and ``Model.compile``.
+_BARE_OPTIONS = {*FIT_OPTIONS, "loss_weights", "weighted_metrics"}
+_BUILDER_EXTRAS = {"meta", "compile_kwargs", "params", "self"}
+
+
+class RoutedWrapper(BaseWrapper):
+    """SciKeras' routing, with copies instead of shared objects and with checked names."""
+
+    def _check_model_param(self) -> Callable[..., keras.Model]:
+        """Return the function that builds the network."""
+        model = self.model
+        if isinstance(model, keras.Model):
+            return lambda: copy_model(model)
+        if model is None and not hasattr(self, "_keras_build_fn"):
+            return self._default_builder()
+        if model is None or not callable(model):
+            return super()._check_model_param()
+        return model
+
+    def _default_builder(self) -> Callable[..., keras.Model]:
+        raise NotImplementedError
+
+    def _get_compile_kwargs(self) -> dict[str, Any]:
+        """Return the arguments for ``compile``, with a placeholder for ``loss="auto"``."""
+        params = self.get_params(deep=False)
+        loss = params["loss"]
+        if _is_auto(loss):
+            params["loss"] = HeadCrossentropy()
+        elif isinstance(loss, str) and any(name.startswith("loss__") for name in params):
+            params["loss"] = _loss_class(loss)
+        metrics = params["metrics"]
+        if isinstance(params["optimizer"], keras.optimizers.Optimizer):
+            params["optimizer"] = copy_object(params["optimizer"])
+        # A wrapper of SciKeras' own, as the one that reads a parameter set: nothing of this
+        # estimator is touched while the placeholders stand in for its parameters.
+        kwargs = BaseWrapper(**params)._get_compile_kwargs()
+        kwargs = {name: value for name, value in kwargs.items() if name in _COMPILE_OPTIONS}
+        routed = any(name.startswith("metrics__") for name in params)
+        kwargs["metrics"] = _plain_names_kept(metrics, kwargs.get("metrics"), routed)
+        return kwargs
+
+    def _initialize_callbacks(self) -> None:
+        """Make the callbacks of this fit; instances are copied, so that each fit has its own."""
+        super()._initialize_callbacks()
+        memo: dict[int, Any] = {}
+        self._fit_callbacks = _copied(self._fit_callbacks, memo)
+        self._predict_callbacks = _copied(self._predict_callbacks, memo)
+
+    def _check_parameter_names(self) -> None:
+        """Refuse the parameters that nothing accepts.
+
+        Raises
+        ------
+        TypeError
+            Names the parameter and the nearest one that is accepted.
+        """
+        builder = self._check_model_param()
+        own = _declared_parameters(type(self))
+        accepted = {
+            "model": _accepted_by(builder) - _BUILDER_EXTRAS,
+            "optimizer": _accepted_by(_optimizer_class(self.optimizer)),
+            "fit": set(FIT_OPTIONS),
+            "predict": set(PREDICT_OPTIONS),
+            "compile": set(_COMPILE_OPTIONS),
+        }
+        bare = own | accepted["model"] | _BARE_OPTIONS
+        candidates = bare | {f"{to}__{name}" for to, names in accepted.items() for name in names}
+        for name in self.get_params(deep=False):
+            if name in own:
+                continue
+            if name == "build_fn":
+                raise TypeError("build_fn was renamed: give the builder as model=...")
+            prefix, _, rest = name.partition("__")
+            if not rest:
+                known = name in bare or "**" in bare
+            elif prefix in accepted:
+                routed_to = rest.partition("__")[0]
+                known = bool({routed_to, "**"} & accepted[prefix]) or routed_to.isdigit()
+            else:
+                known = prefix in ("loss", "metrics", "callbacks", "score")
+            if not known:
+                raise TypeError(unknown_name(type(self).__name__, name, candidates))
+
+    def _routed(self, destination: str, name: str, given: Mapping[str, Any], default: Any) -> Any:
+        """Return an option: from the call, by its prefix, by its bare name, or the default."""
+        if name in given:
+            return given[name]
+        return getattr(self, f"{destination}__{name}", getattr(self, name, default))
+
+
+def unknown_name(where: str, name: str, accepted: Iterable[str]) -> str:
+    """Return the message about a name that nothing accepts.
+
+    Examples
+    --------
+    >>> unknown_name("fit", "epoch", ["epochs", "verbose"])
+    "fit got the parameter 'epoch', which nothing accepts; did you mean 'epochs'?"
+    """
+    near = get_close_matches(name, sorted(set(accepted) - {"**"}), n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    return f"{where} got the parameter {name!r}, which nothing accepts{hint}"
+
+
+def _is_auto(loss: Any) -> bool:
+    return loss is None or (isinstance(loss, str) and loss == "auto")
+
+
+def _loss_class(name: str) -> Any:
+    """Return the class behind a loss' name: only classes take ``loss__`` parameters."""
+    class_name = "".join(word.capitalize() for word in name.split("_"))
+    return getattr(keras.losses, class_name, name)
+
+
+def _optimizer_class(optimizer: Any) -> Any:
+    if isinstance(optimizer, str) and optimizer == "auto":
+        return keras.optimizers.AdamW
+    return type(keras.optimizers.get(optimizer)) if isinstance(optimizer, str) else optimizer
+
+
+def _accepted_by(target: Any) -> set[str]:
+    """Return the parameter names of a callable; ``"**"`` where it takes any."""
+    if not callable(target):
+        return set()
+    if not isinstance(target, type):
+        return _names_of(target)
+    names: set[str] = set()
+    for klass in target.__mro__:
+        if "__init__" in vars(klass):
+            names |= _names_of(klass.__init__) - {"self"}
+            if "**" not in names:
+                break
+            names.discard("**")
+    return names
+
+
+def _names_of(function: Callable[..., Any]) -> set[str]:
+    parameters = inspect.signature(function).parameters.values()
+    names = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    return names | {"**"} if any(p.kind is p.VAR_KEYWORD for p in parameters) else names
+
+
+def _declared_parameters(estimator: type) -> set[str]:
+    """Return the parameters that an estimator's class, or a parent of it, spells out."""
+    found = [_names_of(klass.__init__) for klass in estimator.__mro__ if "__init__" in vars(klass)]
+    return set().union(*found) - {"self", "build_fn", "args", "kwargs", "**"}
+
+
+def _plain_names_kept(given: Any, resolved: Any, routed: bool) -> Any:
+    """Keep metrics that were given as strings as strings, so that the head can set them up.
+
+    Strings with parameters of their own (``metrics__0__curve="PR"``) have become instances.
+    """
+    if not routed:
+        return _instantiated(given)
+    if isinstance(given, Mapping):
+        return {name: _plain_names_kept(given[name], resolved[name], routed) for name in given}
+    if isinstance(given, list | tuple):
+        return [_plain_names_kept(*pair, routed) for pair in zip(given, resolved, strict=True)]
+    if isinstance(given, str) and isinstance(resolved, str):
+        return given
+    return resolved
+
+
+def _instantiated(metrics: Any) -> Any:
+    if isinstance(metrics, Mapping):
+        return {name: _instantiated(metric) for name, metric in metrics.items()}
+    if isinstance(metrics, list | tuple):
+        return [_instantiated(metric) for metric in metrics]
+    if isinstance(metrics, keras.metrics.Metric):
+        return copy_object(metrics)
+    return metrics() if isinstance(metrics, type) else metrics
+
+
+def _copied(callbacks: list[Any], memo: dict[int, Any]) -> list[Any]:
+    """Copy callbacks, the same one once: training and prediction may share it."""
+    copies = []
+    for callback in callbacks:
+        if isinstance(callback, list | tuple):
+            copies.extend(_copied(list(callback), memo))
+            continue
+        if id(callback) not in memo:
+            memo[id(callback)] = copy_object(callback)
+        copies.append(memo[id(callback)])
+    return copies
