@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
+from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 __all__ = [
     "HasMethods",
     "Interval",
+    "Options",
     "StrOptions",
     "check_sample_weight",
     "compile_arguments",
@@ -48,7 +49,7 @@ def seeded(seed: int) -> Iterator[None]:
     keras_names = ("global_random_seed", "global_seed_generator")
     with _SEEDING:
         eager = context.context()
-        saved_tf = eager._seed, eager._rng
+        saved_tf = {name: vars(eager).get(name) for name in ("_seed", "_rng")}
         saved_keras = {name: global_state.get_global_attribute(name) for name in keras_names}
         saved_python, saved_numpy = random.getstate(), np.random.get_state()
         try:
@@ -59,7 +60,7 @@ def seeded(seed: int) -> Iterator[None]:
             np.random.set_state(saved_numpy)
             for name, value in saved_keras.items():
                 global_state.set_global_attribute(name, value)
-            eager._seed, eager._rng = saved_tf
+            vars(eager).update(saved_tf)
 
 
 def compile_arguments(model: Any) -> dict[str, Any]:

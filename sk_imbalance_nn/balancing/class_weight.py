@@ -158,15 +158,57 @@ def label_weights(
     return weights
 
 
+def scaled_weights(
+    weights: npt.ArrayLike,
+    codes: npt.ArrayLike,
+    sample_weight: npt.ArrayLike | None = None,
+) -> npt.NDArray[np.float64]:
+    """Scale class weights so that the rows' weights, class times sample, have a mean of one.
+
+    Only the ratios of weights matter: weights a hundred times as large would otherwise make the
+    loss, and with it the optimiser's step, a hundred times as large.
+
+    Parameters
+    ----------
+    weights : array-like of shape (n_classes,)
+        Weight of each class.
+    codes : array-like of shape (n,)
+        Position of each training row's class in `weights`.
+    sample_weight : array-like of shape (n,), optional
+        Non-negative weights; by default ones.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,), float64
+        ``scaled[codes] * sample_weight`` has a mean of one over the rows given; other rows, such
+        as those that validate, are weighed by the same factor.
+
+    Raises
+    ------
+    ValueError
+        If every row weighs zero.
+
+    Examples
+    --------
+    >>> scaled_weights([1.0, 5.0], [0, 0, 0, 1])
+    array([0.5, 2.5])
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    mean = _products(weights, codes, sample_weight).mean()
+    if not mean > 0:
+        raise ValueError(
+            "Every row weighs zero (class_weight times sample_weight); give a positive weight to "
+            "a class that has rows of positive sample_weight."
+        )
+    return np.asarray(weights / mean)
+
+
 def row_weights(
     codes: npt.ArrayLike,
     weights: npt.ArrayLike,
     sample_weight: npt.ArrayLike | None = None,
 ) -> npt.NDArray[np.float32]:
-    """Multiply class weights with sample weights, and scale them to a mean of one.
-
-    Only the ratios of weights matter: weights a hundred times as large would otherwise make the
-    loss, and with it the optimiser's step, a hundred times as large.
+    """Multiply class weights with sample weights.
 
     Parameters
     ----------
@@ -180,28 +222,24 @@ def row_weights(
     Returns
     -------
     ndarray of shape (n,), float32
-        Computed in double precision; exactly ones if all rows weigh the same.
-
-    Raises
-    ------
-    ValueError
-        If every row weighs zero.
+        Computed in double precision.
 
     Examples
     --------
-    >>> row_weights([0, 0, 0, 1], [1.0, 5.0])
-    array([0.5, 0.5, 0.5, 2.5], dtype=float32)
+    >>> row_weights([0, 0, 0, 1], [0.5, 2.5], [1.0, 1.0, 2.0, 1.0])
+    array([0.5, 0.5, 1. , 2.5], dtype=float32)
     """
-    rows = np.asarray(weights, dtype=np.float64)[np.asarray(codes)]
-    if sample_weight is not None:
-        rows = rows * np.asarray(sample_weight, dtype=np.float64)
-    if not rows.any():
-        raise ValueError(
-            "Every row weighs zero (class_weight times sample_weight); give a positive weight to "
-            "a class that has rows of positive sample_weight."
-        )
-    scaled: npt.NDArray[np.float32] = (rows / rows.mean()).astype(np.float32)
-    return scaled
+    products = _products(np.asarray(weights, np.float64), codes, sample_weight)
+    return products.astype(np.float32)
+
+
+def _products(
+    weights: npt.NDArray[np.float64], codes: npt.ArrayLike, sample_weight: npt.ArrayLike | None
+) -> npt.NDArray[np.float64]:
+    rows = np.asarray(weights[np.asarray(codes)])
+    if sample_weight is None:
+        return rows
+    return np.asarray(rows * np.asarray(sample_weight, dtype=np.float64))
 
 
 def _weights_from_mass(rule: str, mass: npt.NDArray[Any]) -> npt.NDArray[np.float64]:

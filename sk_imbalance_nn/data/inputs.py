@@ -49,7 +49,8 @@ def validate_inputs(estimator: Any, X: Any, *, reset: bool) -> Any:
     TypeError
         For entries that are no numbers.
     """
-    if isinstance(X, Mapping):
+    # SciPy's dictionary-of-keys matrices are mappings too.
+    if isinstance(X, Mapping) and not sparse.issparse(X):
         X = _check_mapping(X)
     else:
         X = validate_data(
@@ -215,11 +216,16 @@ def map_structure(
     return function(value)
 
 
+def arrays_of(value: Any) -> list[Any]:
+    """Return the arrays of a structure."""
+    arrays: list[Any] = []
+    map_structure(arrays.append, value)
+    return arrays
+
+
 def first_array(value: Any) -> Any:
     """Return the first array of a structure."""
-    while isinstance(value, Mapping | list | tuple):
-        value = next(iter(value.values() if isinstance(value, Mapping) else value))
-    return value
+    return arrays_of(value)[0]
 
 
 def n_rows(value: Any) -> int:
@@ -258,6 +264,4 @@ def _dense_rows(part: Any, rows: NDArray[np.intp] | slice) -> NDArray[Any]:
 
 def row_bytes(value: Any) -> int:
     """Return how many bytes one row of a structure takes once it is dense float32."""
-    sizes: list[int] = []
-    map_structure(lambda part: sizes.append(4 * int(np.prod(part.shape[1:]))), value)
-    return max(sum(sizes), 1)
+    return max(4 * sum(int(np.prod(part.shape[1:])) for part in arrays_of(value)), 1)

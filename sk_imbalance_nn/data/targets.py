@@ -83,7 +83,7 @@ class TargetEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return
         self.target_type_ = BINARY if self.n_classes_ == 2 else MULTICLASS
         if self.classes is None and np.count_nonzero(y.any(axis=0)) < 2:
-            raise ValueError(_single_class(np.flatnonzero(y.any(axis=0))[0]))
+            raise ValueError(_single_class(int(np.flatnonzero(y.any(axis=0))[0])))
 
     def _fit_labels(self, y: NDArray[Any]) -> None:
         seen = np.unique(y)
@@ -93,7 +93,7 @@ class TargetEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise ValueError(f"y holds {unknown.tolist()}, not among classes={self._names()}.")
         self.n_classes_ = len(self.classes_)
         if self.n_classes_ < 2:
-            raise ValueError(_single_class(self.classes_[0]))
+            raise ValueError(_single_class(self._names()[0]))
         self.target_type_ = BINARY if self.n_classes_ == 2 else MULTICLASS
 
     def transform(self, y: ArrayLike) -> NDArray[Any]:
@@ -150,10 +150,10 @@ class TargetEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """
         check_is_fitted(self)
         if self.one_hot_:
-            return np.eye(self.n_classes_, dtype=self.dtype_)[codes]
+            return np.asarray(np.eye(self.n_classes_, dtype=self.dtype_)[codes])
         if self.target_type_ == MULTILABEL:
             return codes.astype(self.dtype_)
-        return self.classes_[codes]
+        return np.asarray(self.classes_[codes])
 
     def get_metadata(self) -> dict[str, Any]:
         """Return what builders of networks may ask of ``meta``."""
@@ -195,6 +195,6 @@ def _as_target(y: Any) -> NDArray[Any]:
 
 def _single_class(label: Any) -> str:
     return (
-        f"y holds a single class, {label!r}; a classifier needs at least two classes. Check how "
+        f"y holds only one class, {label!r}; a classifier needs at least two classes. Check how "
         "the rows were selected, or split them with stratification."
     )

@@ -55,7 +55,7 @@ def metrics_for_head(metrics: Any, head: Head) -> Any:
     --------
     >>> head = Head("binary", 2, 2, "softmax", False, "codes")
     >>> [metric.name for metric in metrics_for_head(["accuracy", "AUC"], head)]
-    ['accuracy', 'auc']
+    ['accuracy', 'AUC']
     """
     if not metrics:
         return None
@@ -69,21 +69,34 @@ def metrics_for_head(metrics: Any, head: Head) -> Any:
             adapted.extend(metrics_for_head(metric, head) or [])
         else:
             adapted.append(_adapt(metric, head))
+    _number_equal_names(adapted)
     return adapted
 
 
 def _adapt(metric: Any, head: Head) -> Any:
     if isinstance(metric, str):
         named = _by_name(metric, head)
-        return named if named is None or _is_sparse(named) else HeadMetric(named, head)
+        named.name = metric
+        return named if _is_sparse(metric) else HeadMetric(named, head)
     if isinstance(metric, _ADAPTED):
         return HeadMetric(metric, head)
     return metric
 
 
-def _is_sparse(metric: keras.metrics.Metric) -> bool:
-    """Say whether a metric wants class codes, which only the multiclass head gives it."""
-    return metric.name.startswith("sparse_")
+def _number_equal_names(metrics: list[Any]) -> None:
+    """Tell metrics of one name apart, or they would share one line in the history."""
+    seen: dict[str, int] = {}
+    for metric in metrics:
+        name = getattr(metric, "name", None)
+        if isinstance(metric, keras.metrics.Metric):
+            if name in seen:
+                metric.name = f"{name}_{seen[name]}"
+            seen[name] = seen.get(name, 0) + 1
+
+
+def _is_sparse(name: str) -> bool:
+    """Say whether a metric wants class codes instead of one-hot rows."""
+    return name.lower().startswith("sparse")
 
 
 def _by_name(name: str, head: Head) -> keras.metrics.Metric:
@@ -92,25 +105,25 @@ def _by_name(name: str, head: Head) -> keras.metrics.Metric:
     several = head.target_type != BINARY
     if known in ("accuracy", "acc"):
         if head.target_type in (BINARY, MULTILABEL):
-            return keras.metrics.BinaryAccuracy(name=name)
-        return keras.metrics.CategoricalAccuracy(name=name)
+            return keras.metrics.BinaryAccuracy()
+        return keras.metrics.CategoricalAccuracy()
     if known in ("crossentropy", "ce"):
         if head.link == SIGMOID or head.target_type == BINARY:
-            return keras.metrics.BinaryCrossentropy(name=name)
-        return keras.metrics.CategoricalCrossentropy(name=name)
+            return keras.metrics.BinaryCrossentropy()
+        return keras.metrics.CategoricalCrossentropy()
     if known == "auc" and several:
-        return keras.metrics.AUC(multi_label=True, num_labels=head.n_classes, name=known)
+        return keras.metrics.AUC(multi_label=True, num_labels=head.n_classes)
     if known in ("f1_score", "f_beta_score"):
         threshold = None if head.target_type not in (BINARY, MULTILABEL) else 0.5
         kind = keras.metrics.F1Score if known == "f1_score" else keras.metrics.FBetaScore
-        return kind(average="macro", threshold=threshold, name=known)
+        return kind(average="macro", threshold=threshold)
     if known in ("precision", "recall") and several and head.target_type != MULTILABEL:
-        return MacroScore(known, head.n_classes, name=known)
+        return MacroScore(known, head.n_classes)
     metric = keras.metrics.get(name)
     if isinstance(metric, type):
         metric = metric()
     if not isinstance(metric, keras.metrics.Metric):
-        metric = keras.metrics.MeanMetricWrapper(metric, name=name)
+        metric = keras.metrics.MeanMetricWrapper(metric)
     return metric
 
 

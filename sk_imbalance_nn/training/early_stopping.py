@@ -104,7 +104,7 @@ class ValidationScore:
         y: NDArray[Any],
         sample_weight: NDArray[Any] | None = None,
     ) -> None:
-        self._scorer = check_scoring(predictions, scoring=scoring)
+        self._scorer = check_scoring(None, scoring=scoring)
         self._predictions, self._X, self._y = predictions, X, y
         self._weights = {} if sample_weight is None else {"sample_weight": sample_weight}
         self._scoring = scoring

@@ -219,17 +219,19 @@ class _EpochLoop:
             add_progbar=schedule.verbose != 0,
             verbose=schedule.verbose,
             epochs=schedule.epochs,
-            steps=self._limited(self._plan()).n_batches,
+            steps=self._n_steps(),
             model=model,
         )
         self._train = _StepRunner(model, model.train_step, self._asks_after_batches(_TRAIN_HOOKS))
-        self._test = _StepRunner(model, model.test_step, _overrides(callbacks, _TEST_HOOKS))
+        self._test = _StepRunner(model, model.test_step, overrides(callbacks, _TEST_HOOKS))
 
     def _asks_after_batches(self, hooks: Iterable[str]) -> bool:
         own_step = getattr(type(self.model), "train_step", None) is not keras.Model.train_step
-        return own_step or _overrides(self._user_callbacks, hooks)
+        return own_step or overrides(self._user_callbacks, hooks)
 
     def begin(self) -> None:
+        if self.validation is None:
+            self._check_no_validation_is_monitored()
         self.model.stop_training = False
         seed = int(self.rng.integers(2**31 - 1))
         with seeded(seed):
@@ -239,14 +241,23 @@ class _EpochLoop:
                 self._test.trace(self.validation.gather(np.arange(1), self.model))
         self.callbacks.on_train_begin()
 
+    def _check_no_validation_is_monitored(self) -> None:
+        for callback in self._user_callbacks:
+            monitor = getattr(callback, "monitor", None)
+            if str(monitor).startswith("val_") and _uses_monitor(callback):
+                raise ValueError(
+                    f"{type(callback).__name__} monitors {monitor!r}, but there are no "
+                    "validation rows. Give validation_split=0.1, early_stopping=True or "
+                    "fit(..., validation_data=(X, y)), or monitor 'loss'."
+                )
+
     def run_epoch(self, epoch: int) -> dict[str, Any]:
         """Train one epoch, validate, and return the logs of both."""
         self.model.reset_metrics()
         self.callbacks.on_epoch_begin(epoch)
-        plan = self._limited(self._plan())
         logs = self._train.run(
             self.training,
-            plan,
+            self._plan(),
             self.callbacks.on_train_batch_begin,
             self.callbacks.on_train_batch_end,
         )
@@ -255,17 +266,14 @@ class _EpochLoop:
             logs.update({f"val_{name}": value for name, value in self._validate().items()})
         return logs
 
-    def _plan(self) -> EpochPlan:
-        # The order is drawn for the schedule's size even where nothing is shuffled, so that the
-        # generator stands at the same place after an epoch either way.
-        n = len(self.training.index)
-        return shuffled_plan(n, self.schedule.batch_size, self.rng, self.schedule.shuffle)
+    def _n_steps(self) -> int:
+        steps = -(-len(self.training.index) // self.schedule.batch_size)
+        return min(steps, self.schedule.steps_per_epoch or steps)
 
-    def _limited(self, plan: EpochPlan) -> EpochPlan:
-        steps = self.schedule.steps_per_epoch
-        if steps is None:
-            return plan
-        return EpochPlan(plan.indices[: steps * plan.batch_size], plan.batch_size)
+    def _plan(self) -> EpochPlan:
+        size, n = self.schedule.batch_size, len(self.training.index)
+        plan = shuffled_plan(n, size, self.rng, self.schedule.shuffle)
+        return EpochPlan(plan.indices[: self._n_steps() * size], size)
 
     def _validate(self) -> dict[str, Any]:
         assert self.validation is not None
@@ -283,7 +291,7 @@ class _EpochLoop:
 
     def end_epoch(self, epoch: int, logs: dict[str, Any]) -> None:
         if epoch == self.schedule.initial_epoch:
-            self._check_monitors(logs)
+            self._check_monitors(logs, validated=self.schedule.validates(epoch))
         self.callbacks.on_epoch_end(epoch, logs)
         self.logs = logs
 
@@ -305,21 +313,19 @@ class _EpochLoop:
             "inputs (StandardScaler), or logits instead of probabilities in a custom loss."
         )
 
-    def _check_monitors(self, logs: dict[str, Any]) -> None:
+    def _check_monitors(self, logs: dict[str, Any], validated: bool) -> None:
+        """Refuse a callback that waits for what never comes; Keras warns and runs on."""
         for callback in self._user_callbacks:
             monitor = getattr(callback, "monitor", None)
             if not isinstance(monitor, str) or monitor in logs or not _uses_monitor(callback):
                 continue
+            if monitor.startswith("val_") and not validated:
+                continue
             near = get_close_matches(monitor, logs, n=1)
             hint = f" Did you mean {near[0]!r}?" if near else ""
-            cure = (
-                " Give validation_split=0.1 or fit(..., validation_data=(X, y))."
-                if monitor.startswith("val_") and self.validation is None
-                else ""
-            )
             raise ValueError(
                 f"{type(callback).__name__} monitors {monitor!r}, but the logs have only "
-                f"{sorted(logs)}.{hint}{cure}"
+                f"{sorted(logs)}.{hint}"
             )
 
 
@@ -399,8 +405,21 @@ def _number(value: Any) -> Any:
     return float(array) if array.ndim == 0 else array
 
 
-def _overrides(callbacks: Iterable[Any], hooks: Iterable[str]) -> bool:
-    """Say whether any callback has a hook of its own by one of these names."""
+def overrides(callbacks: Iterable[Any], hooks: Iterable[str]) -> bool:
+    """Say whether any callback has a hook of its own by one of these names.
+
+    Parameters
+    ----------
+    callbacks : iterable of keras.callbacks.Callback
+        The callbacks.
+    hooks : iterable of str
+        Names of methods.
+
+    Returns
+    -------
+    bool
+        True if at least one hook does something.
+    """
     return any(
         getattr(getattr(callback, hook), "__func__", None)
         is not getattr(keras.callbacks.Callback, hook)

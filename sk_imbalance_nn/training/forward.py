@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from sk_imbalance_nn._compat import logits_of
-from sk_imbalance_nn.data.inputs import first_array, map_structure, n_rows, row_bytes, take_rows
+from sk_imbalance_nn.data.inputs import n_rows, row_bytes, take_rows
 
 # A chunk of rows this large keeps the arithmetic busy and the memory bounded.
 _CHUNK_BYTES = 32 * 2**20
@@ -47,6 +47,8 @@ class ForwardPass:
     ----------
     model : keras.Model
         A built network; its weights are read at each call.
+    logits : bool, default=True
+        Whether to return the logits behind a sigmoid or softmax: they do not saturate.
 
     Attributes
     ----------
@@ -65,8 +67,9 @@ class ForwardPass:
     ((2, 1), 'sigmoid', True)
     """
 
-    def __init__(self, model: keras.Model) -> None:
+    def __init__(self, model: keras.Model, *, logits: bool = True) -> None:
         self._model = model
+        self._wants_logits = logits
         self._program: Any = None
         self.activation: str | None = None
         self.gives_logits = False
@@ -102,7 +105,7 @@ class ForwardPass:
         if not isinstance(outputs, tf.Tensor):
             return outputs
         self.activation = _activation_of(outputs)
-        logits = logits_of(outputs)
+        logits = logits_of(outputs) if self._wants_logits else None
         self.gives_logits = logits is not None and self.activation in ("sigmoid", "softmax")
         return logits if self.gives_logits else outputs
 
@@ -152,15 +155,7 @@ def _name(tensor: Any) -> str:
 def _tensor(array: Any, dtype: Any) -> tf.Tensor:
     if dtype is None or str(dtype).startswith(("float", "bfloat")):
         dtype = keras.config.floatx()
-    return (
-        tf.constant(np.asarray(array), dtype=dtype)
-        if _same(array, dtype)
-        else tf.constant(np.asarray(array).astype(dtype))
-    )
-
-
-def _same(array: Any, dtype: Any) -> bool:
-    return str(getattr(array, "dtype", "")) == str(dtype)
+    return tf.constant(np.asarray(array, dtype=dtype))
 
 
 def row_specs(tensors: Any) -> Any:
@@ -186,10 +181,3 @@ def build(model: keras.Model, x: Any) -> None:
 
 def _built(model: keras.Model) -> list[bool]:
     return [layer.built for layer in model.layers]
-
-
-def n_inputs(x: Any) -> int:
-    """Return how many arrays a structure has."""
-    found: list[int] = []
-    map_structure(lambda part: found.append(1), x)
-    return len(found) if found else int(first_array(x) is not None)

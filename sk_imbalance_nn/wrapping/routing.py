@@ -51,6 +51,16 @@ _BUILDER_EXTRAS = {"meta", "compile_kwargs", "params", "self"}
 class RoutedWrapper(BaseWrapper):
     """SciKeras' routing, with copies instead of shared objects and with checked names."""
 
+    @classmethod
+    def mro(cls) -> list[type]:
+        """Return the classes whose tags scikit-learn is to read.
+
+        SciKeras' base still defines ``_more_tags``, which scikit-learn 1.6 would mix into the
+        tags of today's kind, and which later versions refuse. Inheritance itself goes by
+        ``__mro__`` and is not touched.
+        """
+        return [klass for klass in cls.__mro__ if klass is not BaseWrapper]
+
     def _check_model_param(self) -> Callable[..., keras.Model]:
         """Return the function that builds the network."""
         model = self.model
@@ -74,7 +84,9 @@ class RoutedWrapper(BaseWrapper):
         elif isinstance(loss, str) and any(name.startswith("loss__") for name in params):
             params["loss"] = _loss_class(loss)
         metrics = params["metrics"]
-        if isinstance(params["optimizer"], keras.optimizers.Optimizer):
+        if params["optimizer"] == "auto":
+            params["optimizer"] = "adam"
+        elif isinstance(params["optimizer"], keras.optimizers.Optimizer):
             params["optimizer"] = copy_object(params["optimizer"])
         # A wrapper of SciKeras' own, as the one that reads a parameter set: nothing of this
         # estimator is touched while the placeholders stand in for its parameters.
@@ -133,6 +145,18 @@ class RoutedWrapper(BaseWrapper):
         return getattr(self, f"{destination}__{name}", getattr(self, name, default))
 
 
+def check_options(where: str, given: Iterable[str], accepted: Iterable[str]) -> None:
+    """Refuse the options of a call that it does not know.
+
+    Raises
+    ------
+    TypeError
+        Names the option and the nearest one that is accepted.
+    """
+    for name in set(given) - set(accepted):
+        raise TypeError(unknown_name(where, name, accepted))
+
+
 def unknown_name(where: str, name: str, accepted: Iterable[str]) -> str:
     """Return the message about a name that nothing accepts.
 
@@ -157,8 +181,7 @@ def _loss_class(name: str) -> Any:
 
 
 def _optimizer_class(optimizer: Any) -> Any:
-    if isinstance(optimizer, str) and optimizer == "auto":
-        return keras.optimizers.AdamW
+    optimizer = "adam" if optimizer == "auto" else optimizer
     return type(keras.optimizers.get(optimizer)) if isinstance(optimizer, str) else optimizer
 
 
@@ -203,6 +226,8 @@ def _plain_names_kept(given: Any, resolved: Any, routed: bool) -> Any:
         return [_plain_names_kept(*pair, routed) for pair in zip(given, resolved, strict=True)]
     if isinstance(given, str) and isinstance(resolved, str):
         return given
+    if isinstance(given, type | str) and isinstance(resolved, keras.metrics.Metric):
+        resolved.name = _stable_name(resolved)
     return resolved
 
 
@@ -213,7 +238,16 @@ def _instantiated(metrics: Any) -> Any:
         return [_instantiated(metric) for metric in metrics]
     if isinstance(metrics, keras.metrics.Metric):
         return copy_object(metrics)
-    return metrics() if isinstance(metrics, type) else metrics
+    if isinstance(metrics, type):
+        metrics = metrics()
+        metrics.name = _stable_name(metrics)
+    return metrics
+
+
+def _stable_name(metric: keras.metrics.Metric) -> str:
+    """Return a metric's name without the number that Keras counts up in each process."""
+    stem, _, number = metric.name.rpartition("_")
+    return stem if number.isdigit() else metric.name
 
 
 def _copied(callbacks: list[Any], memo: dict[int, Any]) -> list[Any]:

@@ -1,0 +1,610 @@
+"""BalancedKerasClassifier: any Keras network as a classifier trained to see the rare class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral, Real
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.metrics import accuracy_score
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from sk_imbalance_nn._compat import HasMethods, Interval, Options, StrOptions
+from sk_imbalance_nn.data.inputs import InputSplitter, validate_inputs
+from sk_imbalance_nn.data.targets import TargetEncoder
+from sk_imbalance_nn.networks.serialization import pack, unpack
+from sk_imbalance_nn.training.engine import overrides
+from sk_imbalance_nn.training.forward import ForwardPass
+from sk_imbalance_nn.wrapping.copying import clone_parameter
+from sk_imbalance_nn.wrapping.fitting import FittingWrapper
+from sk_imbalance_nn.wrapping.persistence import read_estimator, write_estimator
+from sk_imbalance_nn.wrapping.routing import FIT_OPTIONS, PREDICT_OPTIONS, check_options
+
+_PREDICT_HOOKS = (
+    "on_predict_begin",
+    "on_predict_batch_begin",
+    "on_predict_batch_end",
+    "on_predict_end",
+)
+
+
+class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
+    """Keras network as a scikit-learn classifier that is trained to see the rare class.
+
+    A superset of ``scikeras.wrappers.KerasClassifier``: parameters with the prefixes ``model__``,
+    ``optimizer__``, ``loss__``, ``metrics__``, ``callbacks__``, ``compile__``, ``fit__`` and
+    ``predict__`` go where they say, other names go to the function that builds the network.
+
+    Parameters
+    ----------
+    model : callable, keras.Model or None, default=None
+        What learns. A function that returns a ``keras.Model``, compiled or not; it may take
+        ``meta`` (a dict with ``n_features_in_``, ``n_classes_``, ``target_type_``, ``X_shape_``,
+        ...), ``compile_kwargs``, ``params``, and arguments of its own. A ``keras.Model`` is never
+        trained in place: each fit starts from a copy with its weights. None is the library's own
+        network for tables, with arguments ``width``, ``depth`` and ``dropout``.
+    optimizer : str, class or keras.optimizers.Optimizer, default="auto"
+        "auto" is Adam, or for ``model=None`` AdamW with a cosine schedule. Instances are copied
+        for each fit. Not used by builders that compile.
+    loss : str, class, callable or keras.losses.Loss, default="auto"
+        "auto" is the cross-entropy that fits the target and the last layer.
+    metrics : list or dict of str, class or keras.metrics.Metric, default=None
+        Keras metrics for `history_`. Named by strings they mean the same for every last layer,
+        and see every class: ``"Precision"`` of several classes is their macro average.
+    class_weight : {"balanced", "effective"}, dict, array-like or None, default="balanced"
+        "balanced": inverse to the classes' frequencies. "effective": by the effective number of
+        rows (Cui et al. 2019, with beta 0.9999). A dict is keyed by labels. For multilabel
+        targets: a weight for each label's positives, or a pair (for its negatives, for its
+        positives), as an array or as a dict keyed by column. Multiplies ``sample_weight``.
+        The product is scaled to a mean of one, so that only ratios matter.
+    output_bias : {"auto"} or None, default="auto"
+        "auto": the bias of a new output layer starts at the log prior that training will see.
+    early_stopping : bool or "auto", default="auto"
+        Whether to stop when `scoring` on the validation rows no longer improves, and keep the best
+        epoch. "auto": if the validation rows hold at least 10 of the rarest class and no
+        ``keras.callbacks.EarlyStopping`` is among the callbacks.
+    validation_split : float, splitter or None, default=None
+        A share of the rows, drawn at random with every class in both parts, or the first split of
+        a scikit-learn splitter. None: 0.1 where early stopping needs it.
+    scoring : str or callable, default="average_precision"
+        A scikit-learn scorer, computed exactly on all validation rows after each epoch; it stands
+        in `history_` and in the callbacks' logs as ``"val_<scoring>"``. Named by a string, for a
+        binary target, it takes the rarer class as the positive one. Or ``"loss"``.
+    n_iter_no_change : int, default=10
+        Epochs without a better score before training stops.
+    epochs : int, default=100
+        Passes over the rows, at most.
+    batch_size : int or None, default=None
+        Rows a step; -1 for all. None: 32, or for ``model=None`` about n / 16 between 32 and 256.
+    validation_batch_size : int or None, default=None
+        Rows a step of validation.
+    shuffle : bool, default=True
+        Whether each epoch has an order of its own.
+    callbacks : keras.callbacks.Callback, class, or list or dict of them, default=None
+        Instances are copied for each fit; `callbacks_` are those that ran.
+    inputs : dict, default=None
+        For networks with several inputs, fed from one table: for each input, by name, its
+        columns (slice, positions, or names).
+    run_eagerly : bool, default=False
+        Whether to run the network's ``train_step`` without tracing it, to debug it.
+    warm_start : bool, default=False
+        Whether `fit` continues with the network of the last one.
+    random_state : int, RandomState or None, default=None
+        Draws the weights, the validation rows, the order of the rows and dropout. An integer
+        gives the same network to the bit each time.
+    verbose : {0, 1, 2}, default=0
+        Silence, a progress bar with the validation score, or a line an epoch.
+    **kwargs
+        Routed parameters, and arguments for the builder.
+
+    Attributes
+    ----------
+    model_ : keras.Model
+        The trained network.
+    classes_ : ndarray of shape (n_classes,)
+        The labels; for one-hot and multilabel targets the column numbers.
+    n_classes_ : int
+        How many classes or labels.
+    target_type_ : {"binary", "multiclass", "multilabel-indicator"}
+        The type of the target.
+    history_ : dict of lists
+        Each quantity of the logs, epoch by epoch.
+    n_iter_ : int
+        Epochs run.
+    best_iteration_ : int or None
+        The epoch, counted from 1, whose weights were kept; None without early stopping.
+    best_validation_score_ : float or None
+        Its score (for ``scoring="loss"`` the negative loss); None without early stopping.
+    class_weight_ : dict, or ndarray of shape (n_labels, 2)
+        The weight of each class; for multilabel targets of each label's negatives and positives.
+    class_prior_ : ndarray of shape (n_classes,)
+        Shares of the classes among the training rows; for multilabel targets of positives.
+    training_prior_ : ndarray of shape (n_classes,)
+        The same after weighting: the prior that the probabilities refer to.
+    n_features_in_ : int
+        Columns seen in `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, where all are strings.
+    callbacks_ : list of keras.callbacks.Callback
+        The callbacks that ran.
+
+    See Also
+    --------
+    sk_imbalance_nn.output_layer : The last layer that fits the target, for builders.
+
+    Notes
+    -----
+    Probabilities refer to `training_prior_`: with ``class_weight="balanced"`` a probability of
+    one half means that a row is as likely as any to belong to either class when the two are
+    equally frequent.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sk_imbalance_nn import BalancedKerasClassifier
+    >>> X, y = make_classification(n_samples=400, weights=[0.95], random_state=0)
+    >>> classifier = BalancedKerasClassifier(epochs=5, random_state=0).fit(X, y)
+    >>> classifier.predict_proba(X).shape
+    (400, 2)
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
+        "model": [callable, None],
+        "class_weight": [StrOptions({"balanced", "effective"}), Mapping, "array-like", None],
+        "output_bias": [StrOptions({"auto"}), None],
+        "early_stopping": ["boolean", StrOptions({"auto"})],
+        "validation_split": [
+            Interval(Real, 0, 1, closed="left"),
+            HasMethods(["split"]),
+            None,
+        ],
+        "scoring": [str, callable],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "epochs": [Interval(Integral, 0, None, closed="left")],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), Options(Integral, {-1}), None],
+        "validation_batch_size": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Integral, {-1}),
+            None,
+        ],
+        "shuffle": ["boolean"],
+        "inputs": [Mapping, None],
+        "run_eagerly": ["boolean"],
+        "warm_start": ["boolean"],
+        "random_state": ["random_state"],
+        "verbose": ["verbose", StrOptions({"auto"})],
+    }
+
+    def __init__(
+        self,
+        model: Any = None,
+        *,
+        optimizer: Any = "auto",
+        loss: Any = "auto",
+        metrics: Any = None,
+        class_weight: Any = "balanced",
+        output_bias: str | None = "auto",
+        early_stopping: bool | str = "auto",
+        validation_split: Any = None,
+        scoring: Any = "average_precision",
+        n_iter_no_change: int = 10,
+        epochs: int = 100,
+        batch_size: int | None = None,
+        validation_batch_size: int | None = None,
+        shuffle: bool = True,
+        callbacks: Any = None,
+        inputs: Mapping[str, Any] | None = None,
+        run_eagerly: bool = False,
+        warm_start: bool = False,
+        random_state: Any = None,
+        verbose: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        self.model = model
+        self.optimizer = optimizer
+        self.loss = loss
+        self.metrics = metrics
+        self.class_weight = class_weight
+        self.output_bias = output_bias
+        self.early_stopping = early_stopping
+        self.validation_split = validation_split
+        self.scoring = scoring
+        self.n_iter_no_change = n_iter_no_change
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.validation_batch_size = validation_batch_size
+        self.shuffle = shuffle
+        self.callbacks = callbacks
+        self.inputs = inputs
+        self.run_eagerly = run_eagerly
+        self.warm_start = warm_start
+        self.random_state = random_state
+        self.verbose = verbose
+        vars(self).update(kwargs)
+        # SciKeras hands these, and no others, to the builder by their bare names.
+        if kwargs:
+            self._user_params = set(kwargs)
+
+    # --------------------------------------------------------------------------------------
+    # Learning
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: ArrayLike | None = None,
+        *,
+        validation_data: tuple[Any, ...] | None = None,
+        groups: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> BalancedKerasClassifier:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of any rank from 2, DataFrame, sparse matrix, or dict of arrays
+            Rows to learn from.
+        y : array-like of shape (n_samples,), or of shape (n_samples, n_labels)
+            Labels of any type, one-hot rows, or a multilabel indicator.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row counts in the loss, and in `scoring`. A weight of zero is the row left
+            out; only ratios matter.
+        validation_data : tuple (X, y) or (X, y, sample_weight), default=None
+            Rows to validate on, instead of a split of `X`.
+        groups : array-like of shape (n_samples,), default=None
+            For a ``validation_split`` that keeps groups together.
+        **fit_params
+            Options of ``Model.fit`` that take precedence over the estimator's own: ``epochs``,
+            ``batch_size``, ``verbose``, ``callbacks``, ``initial_epoch``, ``shuffle``,
+            ``steps_per_epoch``, ``validation_split``, ``validation_freq``,
+            ``validation_batch_size``.
+
+        Returns
+        -------
+        BalancedKerasClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            For data that cannot be learnt from, for a network whose last layer, loss and target
+            do not fit together, and if the loss becomes NaN. An earlier fit stays usable.
+        TypeError
+            For a parameter that nothing accepts.
+        """
+        check_options("fit", fit_params, FIT_OPTIONS)
+        continued = bool(self.warm_start and self.initialized_)
+        with self._earlier_fit_kept_on_failure(continued):
+            self._start(continued=continued)
+            self._fit_network(
+                self._validate(X, y, sample_weight, reset=not continued),
+                self._source(validation_data, groups, fit_params),
+                fit_params,
+                continued=continued,
+                initial_epoch=self._routed("fit", "initial_epoch", fit_params, 0),
+            )
+        return self
+
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+        **fit_params: Any,
+    ) -> BalancedKerasClassifier:
+        """Train one epoch more, without a validation split.
+
+        ``class_weight="balanced"`` goes by all rows seen so far; for multilabel targets by those
+        of the first call.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        classes : array-like of shape (n_classes,), default=None
+            In the first call: all labels that will ever be seen. By default those of `y`.
+        **fit_params
+            As for `fit`, but for the number of epochs.
+
+        Returns
+        -------
+        BalancedKerasClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`.
+        """
+        for name in ("epochs", "initial_epoch"):
+            if name in fit_params:
+                raise TypeError(
+                    f"Invalid argument `{name}` to `partial_fit`: it trains one epoch, from the "
+                    "current one. Use fit, with warm_start=True to continue."
+                )
+        check_options("partial_fit", fit_params, FIT_OPTIONS)
+        continued = self.initialized_
+        with self._earlier_fit_kept_on_failure(continued):
+            self._start(continued=continued, reseeded=not continued)
+            self._fit_network(
+                self._validate(X, y, sample_weight, reset=not continued, classes=classes),
+                None,
+                {**fit_params, "epochs": 1},
+                continued=continued,
+                initial_epoch=self.current_epoch,
+            )
+        return self
+
+    def initialize(self, X: Any, y: Any) -> BalancedKerasClassifier:
+        """Build the network without training it, e.g. to predict with a pretrained one.
+
+        Parameters
+        ----------
+        X, y
+            As for `fit`; what matters are their shapes and the labels.
+
+        Returns
+        -------
+        BalancedKerasClassifier
+            Itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `fit`.
+        """
+        with self._earlier_fit_kept_on_failure(continued=False):
+            self._start(continued=False)
+            data = self._validate(X, y, reset=True)
+            self._initialize_callbacks()
+            self._build(data, self._weigh(data), self._schedule({}, len(data.rows), 0))
+        return self
+
+    # --------------------------------------------------------------------------------------
+    # Predicting
+
+    def predict_proba(self, X: Any, **predict_params: Any) -> NDArray[Any]:
+        """Return probabilities.
+
+        Parameters
+        ----------
+        X : as for `fit`
+            Rows to predict.
+        **predict_params
+            Options of ``Model.predict``: ``callbacks``; the others change nothing here.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Each row sums to one; for multilabel targets the probability of each label. They refer
+            to `training_prior_`.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            For rows unlike those of `fit`.
+        """
+        check_is_fitted(self)
+        if not self._own_target:
+            outputs = self._predict_raw(X, **predict_params)
+            return np.asarray(self.target_encoder_.inverse_transform(outputs, return_proba=True))
+        return self._head.probabilities(self._checked_logits(X, predict_params))
+
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Return logits: scores without ties where probabilities saturate at 0 and 1.
+
+        Parameters
+        ----------
+        X : as for `fit`
+            Rows to predict.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            Binary: positive for the second class. Otherwise a column for each class (log
+            probabilities) or label (logits).
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As `predict_proba`.
+        """
+        check_is_fitted(self)
+        if not self._own_target:
+            raise AttributeError("A target_encoder of your own does not define decisions.")
+        return self._head.decision(self._checked_logits(X, {}))
+
+    def predict(self, X: Any, **predict_params: Any) -> NDArray[Any]:
+        """Return labels: the most probable class, or each label that is more likely than not.
+
+        Parameters
+        ----------
+        X : as for `fit`
+            Rows to predict.
+        **predict_params
+            As for `predict_proba`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            In the type and the form of the ``y`` of `fit`.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As `predict_proba`.
+        """
+        check_is_fitted(self)
+        if not self._own_target:
+            return np.asarray(
+                self.target_encoder_.inverse_transform(self._predict_raw(X, **predict_params))
+            )
+        codes = self._head.codes(self._checked_logits(X, predict_params))
+        return self.target_encoder_.inverse_transform(codes)
+
+    def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
+        """Return the accuracy, or what a subclass' `scorer` computes.
+
+        Accuracy says little about rare classes; see ``scoring`` of ``cross_val_score``.
+
+        Parameters
+        ----------
+        X, y : as for `fit`
+            Rows and their labels.
+        sample_weight : array-like of shape (n_samples,), default=None
+            What each row counts.
+
+        Returns
+        -------
+        float
+            The score.
+        """
+        options = {
+            name.removeprefix("score__"): value
+            for name, value in self.get_params(deep=False).items()
+            if name.startswith("score__")
+        }
+        return self.scorer(y, self.predict(X), sample_weight=sample_weight, **options)
+
+    @staticmethod
+    def scorer(y_true: Any, y_pred: Any, **kwargs: Any) -> float:
+        """Score predictions; subclasses may override it."""
+        return float(accuracy_score(y_true, y_pred, **kwargs))
+
+    def _checked_logits(self, X: Any, options: Mapping[str, Any]) -> NDArray[np.float64]:
+        check_options("predict", options, PREDICT_OPTIONS)
+        X = validate_inputs(self, X, reset=False)
+        callbacks = self._callbacks_for_predict(options)
+        if callbacks:
+            outputs = self.model_.predict(
+                self.feature_encoder_.transform(X), verbose=0, callbacks=callbacks
+            )
+            return self._head.logits(outputs, are_logits=self._head.from_logits)
+        return self._logits(X)
+
+    def _predict_raw(self, X: Any, **predict_params: Any) -> Any:
+        """Return the outputs of the network as it gives them."""
+        check_is_fitted(self)
+        check_options("predict", predict_params, PREDICT_OPTIONS)
+        x = self.feature_encoder_.transform(validate_inputs(self, X, reset=False))
+        callbacks = self._callbacks_for_predict(predict_params)
+        if callbacks or self._own_target:
+            return self.model_.predict(x, verbose=0, callbacks=callbacks)
+        return self._forward(x)
+
+    def _callbacks_for_predict(self, options: Mapping[str, Any]) -> list[Any]:
+        """Return the callbacks that want to hear of predictions."""
+        callbacks = [*getattr(self, "_predict_callbacks", []), *options.get("callbacks", [])]
+        return [callback for callback in callbacks if overrides([callback], _PREDICT_HOOKS)]
+
+    # --------------------------------------------------------------------------------------
+    # Transformers that users of SciKeras override
+
+    @property
+    def target_encoder(self) -> Any:
+        """An unfitted transformer of the target; override it for targets of other kinds."""
+        return TargetEncoder()
+
+    @property
+    def feature_encoder(self) -> Any:
+        """An unfitted transformer of the inputs; override it for networks with several inputs."""
+        return InputSplitter(self.inputs)
+
+    # --------------------------------------------------------------------------------------
+    # Files, copies, and what scikit-learn asks
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the fitted classifier to one file.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where to. An existing file is replaced.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        TypeError
+            For what no file without code can hold: labels that are neither numbers nor text, a
+            ``target_encoder`` of your own.
+
+        See Also
+        --------
+        load : Reads it.
+        """
+        check_is_fitted(self)
+        write_estimator(self, path)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | PathLike[str],
+        *,
+        custom_objects: Mapping[str, Any] | None = None,
+        **params: Any,
+    ) -> BalancedKerasClassifier:
+        """Read a classifier that `save` wrote; no code from the file is run.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+        custom_objects : dict, default=None
+            Classes and functions that the network uses and Keras does not know, by name.
+        **params
+            Parameters that no file holds, such as the function ``model``; they are needed to fit
+            again, not to predict.
+
+        Returns
+        -------
+        BalancedKerasClassifier
+            It predicts what the saved one did.
+
+        Raises
+        ------
+        ValueError
+            If the file is none of `save`'s, is of a later version, or holds a network that would
+            run code or needs ``custom_objects``.
+        """
+        return read_estimator(cls, path, custom_objects, params)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = dict(super().__getstate__())
+        for name in ("_forward", "_fit_callbacks"):
+            state.pop(name, None)
+        return pack(state)
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        super().__setstate__(unpack(state))
+        if self.initialized_:
+            self._forward = ForwardPass(self.model_, logits=self._own_target)
+
+    def __sklearn_clone__(self) -> BalancedKerasClassifier:
+        params = self.get_params(deep=False)
+        twin = type(self)(**{name: clone_parameter(value) for name, value in params.items()})
+        for name in ("_metadata_request", "_sklearn_output_config"):
+            if name in vars(self):
+                setattr(twin, name, clone_parameter(getattr(self, name)))
+        return twin
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self.initialized_
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.input_tags.three_d_array = True
+        tags.classifier_tags.multi_label = True
+        return tags
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        return BaseEstimator.__repr__(self, N_CHAR_MAX)
