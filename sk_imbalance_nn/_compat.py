@@ -23,6 +23,7 @@ __all__ = [
     "StrOptions",
     "check_sample_weight",
     "compile_arguments",
+    "direction_of",
     "expand_outputs",
     "logits_of",
     "seeded",
@@ -99,3 +100,11 @@ def variables_trained_by(optimizer: Any) -> list[Any]:
     optimizer was built, and nothing public lists them.
     """
     return list(optimizer._trainable_variables)
+
+
+def direction_of(metric: Any) -> str | None:
+    """Return ``"up"`` or ``"down"``: which way a Keras metric improves.
+
+    Callbacks with ``mode="auto"`` read the same attribute of the metric that they monitor.
+    """
+    return getattr(metric, "_direction", None)

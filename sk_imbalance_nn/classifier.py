@@ -228,7 +228,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         vars(self).update(kwargs)
         # SciKeras hands these, and no others, to the builder by their bare names.
         if kwargs:
-            self._user_params = set(kwargs)
+            self._user_params = set(kwargs) - {"build_fn"}
 
     # --------------------------------------------------------------------------------------
     # Learning
@@ -467,11 +467,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         float
             The score.
         """
-        options = {
-            name.removeprefix("score__"): value
-            for name, value in self.get_params(deep=False).items()
-            if name.startswith("score__")
-        }
+        options = self._routed_to("score")
         return self.scorer(y, self.predict(X), sample_weight=sample_weight, **options)
 
     @staticmethod

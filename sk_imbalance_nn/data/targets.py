@@ -135,25 +135,33 @@ class TargetEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         return codes
 
-    def inverse_transform(self, codes: NDArray[Any]) -> NDArray[Any]:
-        """Turn codes back into labels of the type and shape that `fit` saw.
+    def inverse_transform(self, y: NDArray[Any], return_proba: bool = False) -> NDArray[Any]:
+        """Turn codes, or a network's probabilities, back into labels.
 
         Parameters
         ----------
-        codes : ndarray of shape (n_samples,) or (n_samples, n_labels)
-            What `transform` returns.
+        y : ndarray of integers, as `transform` returns, or of floats, of shape (n_samples, units)
+            Codes, or probabilities.
+        return_proba : bool, default=False
+            For probabilities: whether to return them, a column a class, instead of labels.
 
         Returns
         -------
         ndarray
-            Labels; one-hot rows and indicators have the dtype of the fitted ``y``.
+            Labels in the type and form that `fit` saw; one-hot rows and indicators have its dtype.
         """
         check_is_fitted(self)
+        if np.issubdtype(y.dtype, np.floating):
+            if self.target_type_ == BINARY and y.shape[1] == 1:
+                y = np.column_stack([1 - y, y])
+            if return_proba:
+                return y
+            y = (y > 0.5).astype(np.intp) if self.target_type_ == MULTILABEL else y.argmax(axis=1)
         if self.one_hot_:
-            return np.asarray(np.eye(self.n_classes_, dtype=self.dtype_)[codes])
+            return np.asarray(np.eye(self.n_classes_, dtype=self.dtype_)[y])
         if self.target_type_ == MULTILABEL:
-            return codes.astype(self.dtype_)
-        return np.asarray(self.classes_[codes])
+            return y.astype(self.dtype_)
+        return np.asarray(self.classes_[y])
 
     def get_metadata(self) -> dict[str, Any]:
         """Return what builders of networks may ask of ``meta``."""

@@ -114,6 +114,8 @@ def check_same_loss(requested: Any, compiled: Any) -> None:
     requested, compiled = _single(requested), _single(compiled)
     if requested is None or requested == "auto" or compiled is None:
         return
+    if isinstance(requested, type) and isinstance(compiled, requested):
+        return
     if any(isinstance(loss, Mapping | list | tuple) for loss in (requested, compiled)):
         return
     if loss_name(requested) != loss_name(compiled):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from numbers import Real
 from typing import Any
 
 import keras
@@ -18,7 +19,6 @@ _NORMALIZATION = "normalization"
 _TWO_VALUED_GAP = 0.4
 _COSINE_EPOCHS = 50
 _CHUNK_ELEMENTS = 2**20
-EPOCHS_WITHOUT_STOPPING = 50
 
 
 def default_network(
@@ -134,8 +134,9 @@ def default_optimizer(
     batch_size: int,
     epochs: int,
     *,
-    learning_rate: float = 5e-3,
+    learning_rate: Any = 5e-3,
     weight_decay: float = 1.0,
+    **kwargs: Any,
 ) -> keras.optimizers.Optimizer:
     """Make the optimizer of ``model=None``: AdamW with a cosine schedule.
 
@@ -152,14 +153,16 @@ def default_optimizer(
         Rows in a step; ``ceil(n_rows / batch_size)`` steps make an epoch.
     epochs : int
         Largest number of epochs.
-    learning_rate : float, default=5e-3
-        Where the schedule starts.
+    learning_rate : float or keras.optimizers.schedules.LearningRateSchedule, default=5e-3
+        Where the schedule starts; or another schedule.
     weight_decay : float, default=1.0
         Share of a kernel that decays per unit of learning rate.
+    **kwargs
+        For ``keras.optimizers.AdamW``, e.g. ``clipnorm``.
 
     Returns
     -------
-    keras.optimizers.AdamW
+    KernelAdamW
         Not built.
 
     Raises
@@ -182,10 +185,29 @@ def default_optimizer(
         if value < 1:
             raise ValueError(f"{name} must be at least 1, found {value!r}.")
     steps = math.ceil(n_rows / batch_size) * min(epochs, _COSINE_EPOCHS)
-    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.05)
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias"])
-    return optimizer
+    if isinstance(learning_rate, Real):
+        learning_rate = keras.optimizers.schedules.CosineDecay(
+            float(learning_rate), steps, alpha=0.05
+        )
+    return KernelAdamW(learning_rate, weight_decay=weight_decay, **kwargs)
+
+
+@keras.saving.register_keras_serializable("sk_imbalance_nn")
+class KernelAdamW(keras.optimizers.AdamW):
+    """AdamW that leaves biases undecayed, also after it was saved or copied.
+
+    The output layer's bias holds the prior, which no decay should pull to one half; Keras' own
+    ``exclude_from_weight_decay`` is no part of an optimizer's configuration.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        As for ``keras.optimizers.AdamW``.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.exclude_from_weight_decay(var_names=["bias"])
 
 
 def default_batch_size(n_rows: int) -> int:

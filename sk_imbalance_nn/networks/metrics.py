@@ -14,6 +14,7 @@ from typing import Any
 
 import keras
 
+from sk_imbalance_nn._compat import direction_of
 from sk_imbalance_nn.data.targets import BINARY, MULTILABEL
 from sk_imbalance_nn.networks.heads import SIGMOID, Head
 
@@ -154,6 +155,8 @@ class HeadMetric(keras.metrics.Metric):
         super().__init__(name=name or metric.name, dtype=dtype)
         self.metric = metric
         self.head = Head(**head) if isinstance(head, Mapping) else head
+        if direction_of(metric) is not None:
+            self._direction = direction_of(metric)
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count one batch."""
@@ -217,6 +220,7 @@ class MacroScore(keras.metrics.Metric):
         self, score: str, n_classes: int, name: str | None = None, dtype: Any = None
     ) -> None:
         super().__init__(name=name or f"macro_{score}", dtype=dtype)
+        self._direction = "up"
         self.score, self.n_classes = score, n_classes
         self.hits, self.predicted, self.met = (
             self.add_weight(shape=(n_classes,), initializer="zeros", name=part)

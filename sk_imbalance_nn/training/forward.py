@@ -142,6 +142,8 @@ def as_tensors(rows: Any, model: keras.Model) -> Any:
     if isinstance(rows, Mapping):
         types = {_name(tensor): tensor.dtype for tensor in declared}
         return {name: _tensor(part, types.get(name)) for name, part in rows.items()}
+    if isinstance(rows, list | tuple) and len(rows) == 1:
+        rows = rows[0]
     if isinstance(rows, list | tuple):
         types = [tensor.dtype for tensor in declared] or [None] * len(rows)
         return type(rows)(_tensor(part, kind) for part, kind in zip(rows, types, strict=True))

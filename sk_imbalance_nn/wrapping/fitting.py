@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
+from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length
 
 from sk_imbalance_nn._compat import check_sample_weight, seeded
@@ -210,6 +211,7 @@ class FittingWrapper(RoutedWrapper):
         self.target_encoder_ = encoder.fit(y)
         target = np.asarray(y)
         self.y_dtype_, self.y_ndim_ = target.dtype, target.ndim
+        self.target_type_ = type_of_target(target)
         vars(self).update(getattr(encoder, "get_metadata", dict)())
         splitter = self.feature_encoder
         if isinstance(splitter, InputSplitter):
@@ -241,6 +243,7 @@ class FittingWrapper(RoutedWrapper):
 
     def _source(self, data: Any, groups: Any, options: Mapping[str, Any]) -> ValidationSource:
         split = self._routed("fit", "validation_split", options, None)
+        data = getattr(self, "fit__validation_data", None) if data is None else data
         if data is not None and not (isinstance(data, tuple | list) and len(data) in (2, 3)):
             raise ValueError(
                 "validation_data must be a tuple (X, y) or (X, y, sample_weight), found "
@@ -386,13 +389,8 @@ class FittingWrapper(RoutedWrapper):
             return {}
         kwargs = self._get_compile_kwargs()
         if self._has_default_network and self.optimizer == "auto":
-            routed = {
-                name.removeprefix("optimizer__"): value
-                for name, value in self.get_params(deep=False).items()
-                if name.startswith("optimizer__")
-            }
             kwargs["optimizer"] = default_optimizer(
-                len(data.rows), schedule.batch_size, schedule.epochs, **routed
+                len(data.rows), schedule.batch_size, schedule.epochs, **self._routed_to("optimizer")
             )
         return kwargs
 

@@ -9,6 +9,7 @@ is an error. This file alone knows SciKeras.
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -27,6 +28,7 @@ FIT_OPTIONS = (
     "shuffle",
     "steps_per_epoch",
     "validation_batch_size",
+    "validation_data",
     "validation_freq",
     "validation_split",
     "verbose",
@@ -64,12 +66,23 @@ class RoutedWrapper(BaseWrapper):
     def _check_model_param(self) -> Callable[..., keras.Model]:
         """Return the function that builds the network."""
         model = self.model
+        if model is None and hasattr(self, "build_fn"):
+            warnings.warn("build_fn was renamed: give the builder as model=...", stacklevel=2)
+            model = self.build_fn
+        if model is None:
+            return getattr(self, "_keras_build_fn", None) or self._default_builder()
         if isinstance(model, keras.Model):
             return lambda: copy_model(model)
-        if model is None and not hasattr(self, "_keras_build_fn"):
-            return self._default_builder()
-        if model is None or not callable(model):
-            return super()._check_model_param()
+        if not callable(model):
+            raise TypeError(
+                f"model={model!r} is neither a function that builds a network, nor a "
+                "keras.Model, nor None."
+            )
+        if hasattr(self, "_keras_build_fn"):
+            raise ValueError(
+                f"{type(self).__name__} builds its network in _keras_build_fn; leave out the "
+                "parameter `model`."
+            )
         return model
 
     def _default_builder(self) -> Callable[..., keras.Model]:
@@ -125,8 +138,6 @@ class RoutedWrapper(BaseWrapper):
         for name in self.get_params(deep=False):
             if name in own:
                 continue
-            if name == "build_fn":
-                raise TypeError("build_fn was renamed: give the builder as model=...")
             prefix, _, rest = name.partition("__")
             if not rest:
                 known = name in bare or "**" in bare
@@ -137,6 +148,15 @@ class RoutedWrapper(BaseWrapper):
                 known = prefix in ("loss", "metrics", "callbacks", "score")
             if not known:
                 raise TypeError(unknown_name(type(self).__name__, name, candidates))
+
+    def _routed_to(self, destination: str) -> dict[str, Any]:
+        """Return the parameters with a prefix, without it."""
+        prefix = f"{destination}__"
+        return {
+            name.removeprefix(prefix): value
+            for name, value in self.get_params(deep=False).items()
+            if name.startswith(prefix)
+        }
 
     def _routed(self, destination: str, name: str, given: Mapping[str, Any], default: Any) -> Any:
         """Return an option: from the call, by its prefix, by its bare name, or the default."""
@@ -210,7 +230,7 @@ def _names_of(function: Callable[..., Any]) -> set[str]:
 def _declared_parameters(estimator: type) -> set[str]:
     """Return the parameters that an estimator's class, or a parent of it, spells out."""
     found = [_names_of(klass.__init__) for klass in estimator.__mro__ if "__init__" in vars(klass)]
-    return set().union(*found) - {"self", "build_fn", "args", "kwargs", "**"}
+    return set().union(*found) - {"self", "args", "kwargs", "**"}
 
 
 def _plain_names_kept(given: Any, resolved: Any, routed: bool) -> Any:
