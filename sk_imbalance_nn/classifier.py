@@ -517,6 +517,11 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
     # --------------------------------------------------------------------------------------
     # Files, copies, and what scikit-learn asks
 
+    @property
+    def current_epoch(self) -> int:
+        """Epochs trained so far."""
+        return len(getattr(self, "history_", {}).get("loss", []))
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the fitted classifier to one file.
 

@@ -170,7 +170,7 @@ def _positions(name: str, columns: Any, width: int, names: NDArray[Any] | None) 
         return columns
     columns = list(columns)
     if any(isinstance(column, str) for column in columns):
-        known = [] if names is None else list(names)
+        known = [] if names is None else names.tolist()
         missing = [column for column in columns if column not in known]
         if missing:
             raise ValueError(
@@ -231,6 +231,11 @@ def first_array(value: Any) -> Any:
 def n_rows(value: Any) -> int:
     """Return how many rows the arrays of a structure have."""
     return int(first_array(value).shape[0])
+
+
+def select_rows(value: Any, rows: NDArray[np.intp] | slice) -> Any:
+    """Return some rows of every array of a structure, sparse where it was sparse."""
+    return map_structure(lambda part: part[rows], value)
 
 
 def take_rows(value: Any, rows: NDArray[np.intp] | slice) -> Any:

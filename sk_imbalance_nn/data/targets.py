@@ -123,7 +123,13 @@ class TargetEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                     f"y has shape {y.shape}; the classifier was fitted on indicator rows with "
                     f"{self.n_classes_} columns."
                 )
-            return y.argmax(axis=1) if self.one_hot_ else y.astype(np.int64)
+            if not self.one_hot_:
+                return y.astype(np.int64)
+            if not (y.sum(axis=1) == 1).all():
+                raise ValueError(
+                    "y holds rows without exactly one 1; the classifier was fitted on one-hot rows."
+                )
+            return y.argmax(axis=1)
         if y.ndim != 1:
             raise ValueError(f"y has shape {y.shape}; the classifier was fitted on 1-D labels.")
         codes = np.searchsorted(self.classes_, y).clip(max=self.n_classes_ - 1)

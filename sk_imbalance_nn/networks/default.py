@@ -240,8 +240,12 @@ def _normalization() -> keras.layers.Layer:
 
 def _check_meta(meta: Mapping[str, Any]) -> None:
     shape = meta.get("X_shape_")
-    if shape is None or len(shape) != 2:
-        found = "several inputs" if shape is None else f"an array of shape {tuple(shape)}"
+    if not isinstance(shape, tuple) or len(shape) != 2:
+        found = (
+            "several inputs"
+            if not isinstance(shape, tuple)
+            else f"an array of shape {tuple(shape)}"
+        )
         raise ValueError(
             f"The default network reads a table of shape (n_samples, n_features), found {found}; "
             "give a function that builds a network for it: model=build_model."

@@ -168,14 +168,12 @@ def train(
     ValueError
         If the loss is not finite, or if a callback monitors what is not there.
     """
-    loop = _EpochLoop(model, training, validation, schedule, callbacks, rng)
+    loop = _EpochLoop(model, training, validation, schedule, callbacks, rng, score)
     run = TrainingRun()
     loop.begin()
     try:
         for epoch in range(schedule.initial_epoch, schedule.epochs):
             logs = loop.run_epoch(epoch)
-            if score is not None and validation is not None and schedule.validates(epoch):
-                logs[score.name] = score()
             loop.end_epoch(epoch, logs)
             run.n_epochs += 1
             if best is not None and schedule.validates(epoch):
@@ -208,10 +206,12 @@ class _EpochLoop:
         schedule: Schedule,
         callbacks: Sequence[keras.callbacks.Callback],
         rng: np.random.Generator,
+        score: ValidationScore | None,
     ) -> None:
         self.model, self.training, self.validation = model, training, validation
         self.schedule, self.rng = schedule, rng
         self._user_callbacks = list(callbacks)
+        self._score = score
         self.logs: dict[str, Any] = {}
         self.callbacks = keras.callbacks.CallbackList(
             list(callbacks),
@@ -232,14 +232,25 @@ class _EpochLoop:
     def begin(self) -> None:
         if self.validation is None:
             self._check_no_validation_is_monitored()
+        if self._score is not None:
+            self._show_which_way_is_up(self._score)
         self.model.stop_training = False
         seed = int(self.rng.integers(2**31 - 1))
         with seeded(seed):
             first = self.training.gather(np.arange(1), self.model)
+            _create_variables(self.model, first)
             self._train.trace(first)
             if self.validation is not None:
                 self._test.trace(self.validation.gather(np.arange(1), self.model))
         self.callbacks.on_train_begin()
+
+    def _show_which_way_is_up(self, score: ValidationScore) -> None:
+        """Tell callbacks that monitor the validation score that more of it is better."""
+        for callback in self._user_callbacks:
+            if getattr(callback, "monitor", None) != score.name:
+                continue
+            if getattr(callback, "mode", None) == "auto":
+                callback.mode = "max"
 
     def _check_no_validation_is_monitored(self) -> None:
         for callback in self._user_callbacks:
@@ -264,6 +275,8 @@ class _EpochLoop:
         self._check_finite(logs, epoch)
         if self.validation is not None and self.schedule.validates(epoch):
             logs.update({f"val_{name}": value for name, value in self._validate().items()})
+            if self._score is not None:
+                logs[self._score.name] = self._score()
         return logs
 
     def _n_steps(self) -> int:
@@ -398,6 +411,18 @@ class _StepRunner:
         if isinstance(logs, dict) and set(logs) != set(results):
             results = logs
         return {name: _number(value) for name, value in results.items()}
+
+
+def _create_variables(model: keras.Model, example: tuple[Any, ...]) -> None:
+    """Create the variables of the optimizer and the metrics before anything is traced.
+
+    TensorFlow traces a function that creates variables twice, which is half of a short fit.
+    """
+    if isinstance(model.optimizer, keras.optimizers.Optimizer) and not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+    if type(model).compute_metrics is keras.Model.compute_metrics:
+        x, y, *weight = example
+        model.compute_metrics(x, y, model(x, training=False), *(weight or [None]))
 
 
 def _number(value: Any) -> Any:

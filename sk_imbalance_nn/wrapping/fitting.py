@@ -24,6 +24,7 @@ from sk_imbalance_nn.data.inputs import (
     arrays_of,
     first_array,
     n_rows,
+    select_rows,
     take_rows,
     validate_inputs,
 )
@@ -86,7 +87,7 @@ class Data:
 
     def of(self, values: Any) -> Any:
         """Return the part of an array, or of None, that belongs to the rows used."""
-        return None if values is None else take_rows(values, self.rows)
+        return None if values is None else select_rows(values, self.rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +113,11 @@ class FittingWrapper(RoutedWrapper):
     ) -> None:
         """Split, weigh, build, train."""
         callbacks = self._make_callbacks(options)
-        stops_early = source is not None and self._stops_early(data, source, callbacks)
-        training, validation = self._split(data, source, stops_early)
-        balance = self._weigh(training, getattr(self, "_balance", None) if continued else None)
+        training, validation = self._split(data, source, callbacks)
+        stops_early = self._stops_early(validation, callbacks)
+        # Only a partial fit, which has no source of validation rows, counts on from earlier rows.
+        earlier = self._balance if continued and source is None else None
+        balance = self._weigh(training, earlier)
         schedule = self._schedule(options, len(training.rows), initial_epoch)
         if not continued:
             self._build(training, balance, schedule)
@@ -251,35 +254,15 @@ class FittingWrapper(RoutedWrapper):
             )
         return ValidationSource(data, None if _is_zero(split) else split, groups)
 
-    def _stops_early(self, data: Data, source: ValidationSource, callbacks: list[Any]) -> bool:
-        """Decide ``early_stopping="auto"``."""
-        if self.early_stopping != "auto":
-            if self.early_stopping and not self._own_target and self.scoring != LOSS:
-                raise ValueError(
-                    "early_stopping=True with a target_encoder of your own needs scoring='loss': "
-                    "scikit-learn's scorers do not know its outputs."
-                )
-            return bool(self.early_stopping)
-        if not self._own_target or any(
-            isinstance(callback, keras.callbacks.EarlyStopping) for callback in callbacks
-        ):
-            return False
-        if source.data is not None:
-            # A hold-out of everything: how many rows the rarest class has.
-            codes = np.asarray(self.target_encoder_.transform(source.data[1]))
-            return _rarest(codes, self.n_classes_) >= _ENOUGH_TO_STOP_EARLY
-        fraction = float(source.split) if isinstance(source.split, Real) else _DEFAULT_FRACTION
-        return rarest_in_holdout(data.of(data.strata), fraction) >= _ENOUGH_TO_STOP_EARLY
-
     def _split(
-        self, data: Data, source: ValidationSource | None, stops_early: bool
+        self, data: Data, source: ValidationSource | None, callbacks: list[Any]
     ) -> tuple[Data, Data | None]:
         """Return the rows that train, and those that validate if any do."""
         if source is None:
             return data, None
         if source.data is not None:
             return data, self._validate(*source.data, reset=False)
-        if source.split is None and not stops_early:
+        if source.split is None and not self._needs_split(data, callbacks):
             return data, None
         split = _DEFAULT_FRACTION if source.split is None else source.split
         strata, labels = data.of(data.strata), self.classes_ if self._own_target else None
@@ -290,6 +273,36 @@ class FittingWrapper(RoutedWrapper):
             holdout = holdout_from_splitter(split, strata, strata, groups, labels)
         train_rows, validation_rows = data.rows[holdout.train], data.rows[holdout.validation]
         return replace(data, rows=train_rows), replace(data, rows=validation_rows)
+
+    def _needs_split(self, data: Data, callbacks: list[Any]) -> bool:
+        """Decide whether to hold rows out where nobody asked for it."""
+        if self.early_stopping != "auto":
+            return bool(self.early_stopping)
+        if not self._may_stop_by_itself(callbacks):
+            return False
+        rarest = rarest_in_holdout(data.of(data.strata), _DEFAULT_FRACTION)
+        return rarest >= _ENOUGH_TO_STOP_EARLY
+
+    def _stops_early(self, validation: Data | None, callbacks: list[Any]) -> bool:
+        """Decide ``early_stopping="auto"`` by the validation rows."""
+        if validation is None:
+            return False
+        if self.early_stopping != "auto":
+            if self.early_stopping and not self._own_target and self.scoring != LOSS:
+                raise ValueError(
+                    "early_stopping=True with a target_encoder of your own needs scoring='loss': "
+                    "scikit-learn's scorers do not know its outputs."
+                )
+            return bool(self.early_stopping)
+        enough = _ENOUGH_TO_STOP_EARLY
+        return (
+            self._may_stop_by_itself(callbacks) and _rarest(validation, self.n_classes_) >= enough
+        )
+
+    def _may_stop_by_itself(self, callbacks: list[Any]) -> bool:
+        """Say whether nothing of the user's stands in the way of automatic early stopping."""
+        theirs = any(isinstance(part, keras.callbacks.EarlyStopping) for part in callbacks)
+        return self._own_target and not theirs
 
     # --------------------------------------------------------------------------------------
     # Weigh
@@ -484,7 +497,9 @@ def _is_zero(split: Any) -> bool:
     return isinstance(split, Real) and split == 0
 
 
-def _rarest(codes: NDArray[Any], n_classes: int) -> int:
+def _rarest(data: Data, n_classes: int) -> int:
+    """Return how many rows the rarest class has, or the rarer side of the rarest label."""
+    codes = data.of(data.strata)
     if codes.ndim == 2:
         positives = codes.sum(axis=0)
         return int(np.minimum(positives, len(codes) - positives).min())

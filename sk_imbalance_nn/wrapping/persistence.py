@@ -29,8 +29,9 @@ _FORMAT = 1
 _ESTIMATOR, _NETWORK = "estimator.json", "network.keras"
 _CARRIERS = {kind.__name__: kind for kind in (Balance, Head, InputSplitter, TargetEncoder)}
 _ARRAY_KINDS = "biufUSO"
-# Made anew when a classifier is read, or of one fit only.
-_NOT_WRITTEN = {"model_", "callbacks_", "_forward", "_fit_callbacks", "_predict_callbacks"}
+# The network has a file of its own, and callbacks belong to one fit.
+_NOT_WRITTEN = {"model_", "callbacks_"}
+_PRIVATE = {"_balance", "_build_seed", "_head", "_rng", "_split_seed"}
 
 
 class NotSaved:
@@ -70,7 +71,8 @@ def write_estimator(estimator: Any, path: str | PathLike[str]) -> None:
             params[name] = plain(value)
         except TypeError:
             left_out[name] = getattr(value, "__name__", type(value).__name__)
-    names = set(vars(estimator)) - set(estimator.get_params(deep=False)) - _NOT_WRITTEN
+    fitted = {name for name in vars(estimator) if name.endswith("_") and name[0] != "_"}
+    names = (fitted | (_PRIVATE & set(vars(estimator)))) - _NOT_WRITTEN
     content = {
         "format": _FORMAT,
         "version": __version__,

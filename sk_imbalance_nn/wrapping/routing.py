@@ -53,6 +53,9 @@ _BUILDER_EXTRAS = {"meta", "compile_kwargs", "params", "self"}
 class RoutedWrapper(BaseWrapper):
     """SciKeras' routing, with copies instead of shared objects and with checked names."""
 
+    # SciKeras forgets that callbacks and scorers can be searched over too.
+    _routing_prefixes = frozenset({*BaseWrapper._routing_prefixes, "callbacks", "score"})
+
     @classmethod
     def mro(cls) -> list[type]:
         """Return the classes whose tags scikit-learn is to read.
