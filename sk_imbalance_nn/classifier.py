@@ -498,7 +498,9 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
 
     def _callbacks_for_predict(self, options: Mapping[str, Any]) -> list[Any]:
         """Return the callbacks that want to hear of predictions."""
-        callbacks = [*getattr(self, "_predict_callbacks", []), *options.get("callbacks", [])]
+        given = options.get("callbacks") or []
+        given = given if isinstance(given, list | tuple) else [given]
+        callbacks = [*getattr(self, "_predict_callbacks", []), *given]
         return [callback for callback in callbacks if overrides([callback], _PREDICT_HOOKS)]
 
     # --------------------------------------------------------------------------------------

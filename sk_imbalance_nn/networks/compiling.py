@@ -156,7 +156,10 @@ def start_at_prior(model: keras.Model, head: Head, prior: NDArray[np.float64]) -
 
 def output_layer_name(model: keras.Model) -> str:
     """Return how messages call the layer that a network ends in."""
-    names = getattr(model, "output_names", None)
+    if isinstance(model, keras.Sequential) and model.layers:
+        names = [model.layers[-1].name]
+    else:
+        names = getattr(model, "output_names", None)
     return f"the output layer {names[0]!r}" if names else "the last layer"
 
 

@@ -85,7 +85,7 @@ def default_network(
     return keras.Model(inputs, outputs, name="default_network")
 
 
-def adapt_normalization(model: keras.Model, X: Any) -> None:
+def adapt_normalization(model: keras.Model, X: Any, sample_weight: Any = None) -> None:
     """Write the mean and the scale of the training rows into the network's first layer.
 
     Statistics are taken in float64, a chunk of rows at a time and in two passes (the second sums
@@ -103,6 +103,8 @@ def adapt_normalization(model: keras.Model, X: Any) -> None:
         Built by `default_network`; changed in place.
     X : array-like, memory map or SciPy sparse matrix of shape (n, n_features)
         The rows that train, unscaled. Sparse matrices must support slices of rows (CSR).
+    sample_weight : ndarray of shape (n,), default=None
+        What each row counts; a weight of two is the row twice.
 
     Raises
     ------
@@ -121,7 +123,8 @@ def adapt_normalization(model: keras.Model, X: Any) -> None:
     ([10.0, 7.0], [67.0, 1.0])
     """
     _check_columns(X, model.input_shape[-1])
-    mean, variance = _column_statistics(X)
+    weight = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, float)
+    mean, variance = _column_statistics(X, weight)
     limits = np.finfo(np.float32)
     # What float32 cannot hold as a variance counts as constant, or as the largest it can hold.
     variance = np.where(variance < limits.tiny, 1.0, np.minimum(variance, limits.max))
@@ -274,28 +277,33 @@ def _check_columns(X: Any, n_columns: int) -> None:
         )
 
 
-def _dense_chunks(X: Any) -> Iterator[npt.NDArray[np.float64]]:
-    """Yield the rows in order, a bounded number of elements at a time."""
+def _dense_chunks(
+    X: Any, weight: npt.NDArray[np.float64]
+) -> Iterator[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
+    """Yield the rows and their weights in order, a bounded number of elements at a time."""
     n_rows = max(1, _CHUNK_ELEMENTS // max(1, X.shape[1]))
     for start in range(0, X.shape[0], n_rows):
         chunk = X[start : start + n_rows]
-        yield np.asarray(chunk.toarray() if hasattr(chunk, "toarray") else chunk, np.float64)
+        dense = np.asarray(chunk.toarray() if hasattr(chunk, "toarray") else chunk, np.float64)
+        yield dense, weight[start : start + n_rows]
 
 
-def _column_statistics(X: Any) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def _column_statistics(
+    X: Any, weight: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Mean and scaling variance of each column, as `adapt_normalization` describes them."""
     low, high, total = np.inf, -np.inf, 0.0
-    for chunk in _dense_chunks(X):
+    for chunk, weights in _dense_chunks(X, weight):
         low, high = np.minimum(low, chunk.min(axis=0)), np.maximum(high, chunk.max(axis=0))
-        total = total + chunk.sum(axis=0)
+        total = total + weights @ chunk
     _check_finite(total)
     # A rounded mean of equal values could differ from them.
-    mean = np.where(low == high, low, total / X.shape[0])
+    mean = np.where(low == high, low, total / weight.sum())
     squares, two_valued = np.zeros_like(mean), low < high
-    for chunk in _dense_chunks(X):
-        squares += np.square(chunk - mean).sum(axis=0)
+    for chunk, weights in _dense_chunks(X, weight):
+        squares += weights @ np.square(chunk - mean)
         two_valued &= ((chunk == low) | (chunk == high)).all(axis=0)
-    variance = np.where(low == high, 1.0, squares / X.shape[0])
+    variance = np.where(low == high, 1.0, squares / weight.sum())
     return mean, np.where(two_valued, np.square((high - low) / _TWO_VALUED_GAP), variance)
 
 

@@ -8,6 +8,7 @@ probabilities.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -167,10 +168,10 @@ def resolve_head(output: Output, loss: Any, target_type: str, n_classes: int) ->
     _check_loss(output, name, link, target_type, n_classes)
     if link == SIGMOID:
         encoding = "column" if target_type == BINARY else "indicator"
-    elif name in _ONE_HOT_LOSSES | _BINARY_LOSSES:
-        encoding = "one_hot"
-    else:
+    elif name is None or name in _SPARSE_LOSSES or not hasattr(keras.losses, name):
         encoding = "codes"
+    else:  # Keras' other losses compare each output with a target of its own
+        encoding = "one_hot"
     return Head(target_type, n_classes, output.units, link, from_logits, encoding)
 
 
@@ -301,7 +302,8 @@ def loss_name(loss: Any) -> str:
 
 
 def _snake(name: str) -> str:
-    return "".join(f"_{c.lower()}" if c.isupper() else c for c in name).lstrip("_")
+    # A word starts at a capital after a small letter, or before one: KLDivergence is kl_divergence.
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 def from_logits_of(loss: Any) -> bool | None:
@@ -312,13 +314,15 @@ def from_logits_of(loss: Any) -> bool | None:
     """
     if loss is None:
         return None
+    declared = getattr(loss, "from_logits", None)
     if isinstance(loss, keras.losses.Loss):
         config = loss.get_config() if _has_config(loss) else {}
-        options = config.get("fn_kwargs", config)
-        declared = options.get("from_logits", getattr(loss, "from_logits", None))
-        return None if declared is None else bool(declared)
-    name = loss_name(loss)
-    return False if "crossentropy" in name and hasattr(keras.losses, name) else None
+        declared = config.get("fn_kwargs", config).get("from_logits", declared)
+    else:
+        name = loss_name(loss)
+        if "crossentropy" in name and hasattr(keras.losses, name):
+            declared = False
+    return None if declared is None else bool(declared)
 
 
 def _has_config(loss: keras.losses.Loss) -> bool:

@@ -55,6 +55,7 @@ _ENOUGH_TO_STOP_EARLY = 10
 _DEFAULT_FRACTION = 0.1
 _DEFAULT_BATCH_SIZE = 32
 _VALIDATION_BATCH_SIZE = 1024
+_ALL_ROWS = 2**31 - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -356,13 +357,16 @@ class FittingWrapper(RoutedWrapper):
         automatic = default_batch_size(n) if self._has_default_network else _DEFAULT_BATCH_SIZE
         sizes = {None: automatic, -1: n}
         batch_size = option("batch_size")
+        validation_sizes = {None: _VALIDATION_BATCH_SIZE, -1: _ALL_ROWS}
         validation_batch_size = option("validation_batch_size")
         verbose = option("verbose", 0)
         return Schedule(
             epochs=initial_epoch + option("epochs"),
             initial_epoch=initial_epoch,
             batch_size=sizes.get(batch_size, batch_size),
-            validation_batch_size=validation_batch_size or _VALIDATION_BATCH_SIZE,
+            validation_batch_size=validation_sizes.get(
+                validation_batch_size, validation_batch_size
+            ),
             shuffle=option("shuffle", True),
             steps_per_epoch=option("steps_per_epoch"),
             validation_freq=option("validation_freq", 1),
@@ -371,7 +375,7 @@ class FittingWrapper(RoutedWrapper):
 
     @property
     def _has_default_network(self) -> bool:
-        return self.model is None and not hasattr(self, "_keras_build_fn")
+        return self._given_model is None and not hasattr(self, "_keras_build_fn")
 
     def _default_builder(self) -> Any:
         return default_network
@@ -395,7 +399,7 @@ class FittingWrapper(RoutedWrapper):
         else:
             self._compile_for_target(model, arguments, data, balance)
         if self._has_default_network:
-            adapt_normalization(model, data.of(data.x))
+            adapt_normalization(model, data.of(data.x), data.of(data.weight))
 
     def _compile_kwargs_for(self, data: Data, schedule: Schedule) -> dict[str, Any]:
         if self.model_.compiled:
@@ -403,7 +407,10 @@ class FittingWrapper(RoutedWrapper):
         kwargs = self._get_compile_kwargs()
         if self._has_default_network and self.optimizer == "auto":
             kwargs["optimizer"] = default_optimizer(
-                len(data.rows), schedule.batch_size, schedule.epochs, **self._routed_to("optimizer")
+                len(data.rows),
+                schedule.batch_size,
+                max(self.epochs, 1),
+                **self._routed_to("optimizer"),
             )
         return kwargs
 
@@ -438,7 +445,7 @@ class FittingWrapper(RoutedWrapper):
             self.n_classes_,
             balance.weights if several else None,
         )
-        if self.output_bias == "auto" and not isinstance(self.model, keras.Model):
+        if self.output_bias == "auto" and not isinstance(self._given_model, keras.Model):
             start_at_prior(model, self._head, balance.training_prior)
 
     # --------------------------------------------------------------------------------------

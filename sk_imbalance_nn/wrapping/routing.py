@@ -66,12 +66,14 @@ class RoutedWrapper(BaseWrapper):
         """
         return [klass for klass in cls.__mro__ if klass is not BaseWrapper]
 
+    @property
+    def _given_model(self) -> Any:
+        """The parameter ``model``, or what SciKeras once called ``build_fn``."""
+        return getattr(self, "build_fn", None) if self.model is None else self.model
+
     def _check_model_param(self) -> Callable[..., keras.Model]:
         """Return the function that builds the network."""
-        model = self.model
-        if model is None and hasattr(self, "build_fn"):
-            warnings.warn("build_fn was renamed: give the builder as model=...", stacklevel=2)
-            model = self.build_fn
+        model = self._given_model
         if model is None:
             return getattr(self, "_keras_build_fn", None) or self._default_builder()
         if isinstance(model, keras.Model):
@@ -128,6 +130,8 @@ class RoutedWrapper(BaseWrapper):
             Names the parameter and the nearest one that is accepted.
         """
         builder = self._check_model_param()
+        if getattr(self, "build_fn", None) is not None:
+            warnings.warn("build_fn was renamed: give the builder as model=...", stacklevel=4)
         own = _declared_parameters(type(self))
         accepted = {
             "model": _accepted_by(builder) - _BUILDER_EXTRAS,
