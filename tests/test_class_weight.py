@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from sklearn.utils.class_weight import compute_class_weight
 
-from sk_imbalance_nn.balancing.class_weight import class_weights, label_weights, row_weights
+from sk_imbalance_nn.balancing.class_weight import (
+    class_weights,
+    label_weights,
+    row_weights,
+    scaled_weights,
+)
 
 quick = settings(deadline=None, max_examples=60)
 RULES = ["balanced", "effective"]
@@ -199,44 +204,90 @@ def test_label_weights_that_mean_nothing_are_refused(class_weight, message):
 positive = st.floats(1e-6, 1e6)
 
 
+@st.composite
+def rows_and_weights(draw):
+    """Codes of three classes, weights of the classes, and weights of the rows."""
+    codes = draw(hnp.arrays(np.intp, st.integers(1, 50), elements=st.integers(0, 2)))
+    weights = draw(hnp.arrays(np.float64, 3, elements=positive))
+    return codes, weights, draw(hnp.arrays(np.float64, len(codes), elements=positive))
+
+
 @quick
-@given(
-    hnp.arrays(np.intp, st.integers(1, 50), elements=st.integers(0, 2)),
-    hnp.arrays(np.float64, 3, elements=positive),
-    st.data(),
-)
-def test_scale_of_weights_does_not_scale_the_loss(codes, weights, data):
-    sample_weight = data.draw(hnp.arrays(np.float64, len(codes), elements=positive))
-    rows = row_weights(codes, weights, sample_weight)
-    assert rows.dtype == np.float32
-    assert rows.mean(dtype=np.float64) == pytest.approx(1, rel=1e-5)
+@given(rows_and_weights())
+def test_scaled_weights_give_the_rows_a_mean_of_one(data):
+    codes, weights, sample_weight = data
+    scaled = scaled_weights(weights, codes, sample_weight)
+    assert (scaled[codes] * sample_weight).mean() == pytest.approx(1)
+    assert row_weights(codes, scaled, sample_weight).mean(dtype=np.float64) == pytest.approx(1)
+
+
+@quick
+@given(rows_and_weights(), positive, positive)
+def test_scale_of_weights_does_not_scale_the_loss(data, factor, sample_factor):
+    codes, weights, sample_weight = data
+    scaled = scaled_weights(weights, codes, sample_weight)
     np.testing.assert_allclose(
-        row_weights(codes, 100 * weights, 7 * sample_weight), rows, rtol=1e-5
+        scaled_weights(factor * weights, codes, sample_weight), scaled, rtol=1e-9
     )
-    product = weights[codes] * sample_weight
-    np.testing.assert_allclose(rows / rows[0], product / product[0], rtol=1e-5)
+    np.testing.assert_allclose(
+        scaled_weights(weights, codes, sample_factor * sample_weight) * sample_factor,
+        scaled,
+        rtol=1e-9,
+    )
+
+
+@quick
+@given(rows_and_weights())
+def test_scaling_keeps_the_ratios_of_weights(data):
+    codes, weights, sample_weight = data
+    scaled = scaled_weights(weights, codes, sample_weight)
+    np.testing.assert_allclose(scaled / scaled[0], weights / weights[0], rtol=1e-9)
+
+
+@quick
+@given(rows_and_weights(), st.integers(1, 3))
+def test_scaled_weights_of_repeated_rows_are_those_of_integer_weights(data, times):
+    codes, weights, _ = data
+    repeated = scaled_weights(weights, np.repeat(codes, times))
+    weighted = scaled_weights(weights, codes, np.full(len(codes), times))
+    np.testing.assert_allclose(repeated, times * weighted)
 
 
 @quick
 @given(st.integers(1, 1000), st.floats(1e-6, 1e6))
-def test_equal_weights_change_nothing(n, weight):
-    assert (row_weights(np.zeros(n, int), [weight]) == 1).all()
-    assert (row_weights(np.zeros(n, int), [1], np.full(n, weight)) == 1).all()
+def test_equal_weights_scale_to_ones(n, weight):
+    codes = np.zeros(n, int)
+    assert scaled_weights([weight], codes) == pytest.approx(1)
+    assert scaled_weights([1], codes, np.full(n, weight)) * weight == pytest.approx(1)
+
+
+@quick
+@given(rows_and_weights())
+def test_row_weights_are_the_plain_product(data):
+    codes, weights, sample_weight = data
+    rows = row_weights(codes, weights, sample_weight)
+    assert rows.dtype == np.float32
+    product = [weights[code] * weight for code, weight in zip(codes, sample_weight, strict=True)]
+    np.testing.assert_array_equal(rows, np.array(product).astype(np.float32))
+    np.testing.assert_array_equal(row_weights(codes, weights), weights[codes].astype(np.float32))
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float64])
-def test_sample_weights_of_the_caller_are_not_multiplied_in_place(dtype):
+def test_weights_of_the_caller_are_not_multiplied_in_place(dtype):
     sample_weight = np.ones(3, dtype=dtype)
     weights = np.array([1.0, 4.0])
     row_weights(np.array([0, 0, 1]), weights, sample_weight)
+    scaled_weights(weights, np.array([0, 0, 1]), sample_weight)
     assert sample_weight.tolist() == [1, 1, 1]
     assert weights.tolist() == [1, 4]
 
 
-def test_rows_that_all_weigh_zero_are_refused():
-    with pytest.raises(ValueError, match="Every row weighs zero"):
-        row_weights([0, 1], [0, 1], [1, 0])
+@pytest.mark.parametrize("sample_weight", [[1, 0], [0, 0]])
+def test_rows_that_all_weigh_zero_are_refused(sample_weight):
+    with pytest.raises(ValueError, match="Every row weighs zero.*give a positive weight"):
+        scaled_weights([0, 1], [0, 1], sample_weight)
 
 
 def test_rows_of_weight_zero_stay_zero():
-    assert row_weights([0, 0, 1], [1, 1], [1, 0, 2]).tolist() == [1, 0, 2]
+    scaled = scaled_weights([1, 1], [0, 0, 1], [1, 0, 2])
+    assert row_weights([0, 0, 1], scaled, [1, 0, 2]).tolist() == [1, 0, 2]

@@ -1,0 +1,27 @@
+PYTHON ?= python
+# Data sets for `make bench`: a folder with an INDEX.json, as benchmarks/default_network.py reads it.
+BENCH ?= --splits 1
+
+.DEFAULT_GOAL := help
+.PHONY: help test lint type example check bench
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*  ## ' $(MAKEFILE_LIST) | sed -E 's/:.*  ## /\t/' | expand -t 10
+
+test:  ## Run the tests
+	$(PYTHON) -m pytest
+
+lint:  ## Check style and formatting
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+
+type:  ## Check types
+	$(PYTHON) -m mypy
+
+example:  ## Run the quickstart
+	$(PYTHON) examples/quickstart.py
+
+check: lint type test example  ## All of these: what CI runs, without its installation
+
+bench:  ## Rank rare classes against scikit-learn; needs data: make bench BENCH="--splits 1 --data FOLDER"
+	$(PYTHON) benchmarks/default_network.py $(BENCH)

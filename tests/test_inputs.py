@@ -1,0 +1,250 @@
+"""Tables, arrays of any rank, sparse rows and several inputs come in; dense rows go out."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import sparse
+from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import NotFittedError
+
+from sk_imbalance_nn.data.inputs import (
+    InputSplitter,
+    arrays_of,
+    first_array,
+    map_structure,
+    n_rows,
+    row_bytes,
+    take_rows,
+    validate_inputs,
+)
+
+quick = settings(deadline=None, max_examples=25)
+TABLE = np.arange(12, dtype=np.float32).reshape(4, 3)
+
+
+class Reader(BaseEstimator):
+    """Something that `validate_inputs` can leave its marks on."""
+
+
+@pytest.mark.parametrize(
+    ("given_dtype", "expected"),
+    [
+        (np.float64, np.float32),
+        (np.float16, np.float32),
+        (np.float32, np.float32),
+        (object, np.float32),
+        (np.uint8, np.uint8),
+        (np.int64, np.int64),
+        (np.bool_, np.bool_),
+    ],
+)
+def test_floats_become_float32_and_integers_stay(given_dtype, expected):
+    reader = Reader()
+    X = validate_inputs(reader, TABLE.astype(given_dtype), reset=True)
+    assert X.dtype == reader.X_dtype_ == expected
+    assert X.tolist() == TABLE.astype(given_dtype).tolist()
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame])
+def test_frames_leave_the_names_of_their_columns(frame):
+    reader = Reader()
+    X = validate_inputs(reader, frame({"a": [1.0, 2.0], "b": [3.0, 4.0]}), reset=True)
+    assert X.tolist() == [[1, 3], [2, 4]]
+    assert reader.feature_names_in_.tolist() == ["a", "b"]
+    with pytest.raises(ValueError, match="feature names should match"):
+        validate_inputs(reader, frame({"b": [1.0], "a": [3.0]}), reset=False)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (5, 4, 2), (5, 4, 4, 3), (5, 2, 2, 2, 1)])
+def test_arrays_of_any_rank_keep_their_shape(shape):
+    reader = Reader()
+    X = validate_inputs(reader, np.zeros(shape), reset=True)
+    assert X.shape == reader.X_shape_ == shape
+    assert validate_inputs(reader, np.zeros((2, *shape[1:])), reset=False).shape[0] == 2
+
+
+@pytest.mark.parametrize("kind", ["csr", "csc", "coo", "lil", "dok"])
+@pytest.mark.parametrize("container", [sparse.coo_matrix, sparse.coo_array])
+def test_sparse_tables_of_all_kinds_become_csr(container, kind):
+    X = validate_inputs(Reader(), container(TABLE).asformat(kind), reset=True)
+    assert X.format == "csr"
+    assert X.toarray().tolist() == TABLE.tolist()
+
+
+def test_memory_maps_are_not_read_into_memory(tmp_path):
+    np.save(tmp_path / "table.npy", TABLE)
+    mapped = np.load(tmp_path / "table.npy", mmap_mode="r")
+    assert np.shares_memory(validate_inputs(Reader(), mapped, reset=True), mapped)
+
+
+def test_a_dict_of_arrays_is_checked_array_by_array():
+    reader = Reader()
+    parts = {"left": np.zeros((3, 2)), "right": sparse.csr_array(np.eye(3, dtype=np.int64))}
+    X = validate_inputs(reader, parts, reset=True)
+    assert X["left"].dtype == np.float32
+    assert X["right"].dtype == np.int64
+    assert reader.n_features_in_ == 5
+    assert reader.X_shape_ == {"left": (3, 2), "right": (3, 3)}
+    reordered = {"right": np.ones((1, 3)), "left": np.ones((1, 2))}
+    assert validate_inputs(reader, reordered, reset=False).keys() == parts.keys()
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        ([[1.0, np.nan]], ValueError, "NaN"),
+        ([[1.0, np.inf]], ValueError, "infinity"),
+        (np.array([[1.0 + 1j]]), ValueError, "Complex data"),
+        ([1.0, 2.0], ValueError, "Expected 2D array"),
+        (np.zeros((0, 3)), ValueError, r"0 sample\(s\)"),
+        (np.zeros((3, 0)), ValueError, r"0 feature\(s\)"),
+        ([["a", "b"]], ValueError, "convert string to float"),
+        ([[{}, 1]], TypeError, "must be a string or a real number"),
+        ({}, ValueError, "empty dict; expected one array for each input"),
+        ({"a": [[1.0]], "b": [[np.nan]]}, ValueError, r"X\['b'\] contains NaN"),
+        ({"a": [[1.0]], "b": [[1.0], [2.0]]}, ValueError, "inconsistent numbers of samples"),
+    ],
+)
+def test_inputs_that_are_no_numbers_are_refused(X, error, message):
+    with pytest.raises(error, match=message):
+        validate_inputs(Reader(), X, reset=True)
+
+
+@pytest.mark.parametrize(
+    ("fitted", "X", "message"),
+    [
+        (TABLE, TABLE[:, :2], "2 features, but Reader is expecting 3"),
+        (np.zeros((2, 3, 4)), np.zeros((2, 3, 5)), r"shape \(3, 5\) a row.*on rows of \(3, 4\)"),
+        ({"a": TABLE, "b": TABLE}, {"a": TABLE}, "fitted on rows of"),
+        ({"a": TABLE}, {"a": TABLE[:, :1]}, r"\{'a': \(1,\)\} a row"),
+        ({"a": TABLE}, {"b": TABLE}, r"\{'b': \(3,\)\} a row"),
+        ({"a": TABLE}, TABLE, "fitted on rows of"),
+        (TABLE, {"a": TABLE}, "fitted on rows of"),
+    ],
+)
+def test_rows_of_another_shape_than_in_fit_are_refused(fitted, X, message):
+    reader = Reader()
+    validate_inputs(reader, fitted, reset=True)
+    with pytest.raises(ValueError, match=message):
+        validate_inputs(reader, X, reset=False)
+
+
+# InputSplitter ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "columns", [slice(1, 3), [1, 2], (1, 2), ["b", "c"], [-2, -1], range(1, 3)]
+)
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_columns_are_found_by_slice_position_or_name(form, columns):
+    names = np.array(["a", "b", "c"])
+    splitter = InputSplitter({"left": columns, "right": slice(None)}).fit(form(TABLE), names)
+    parts = splitter.transform(form(TABLE))
+    dense = take_rows(parts, slice(None))
+    assert dense["left"].tolist() == TABLE[:, 1:].tolist()
+    assert dense["right"].tolist() == TABLE.tolist()
+
+
+@quick
+@given(st.lists(st.integers(0, 2), min_size=1), st.lists(st.integers(0, 3), min_size=1))
+def test_splitting_commutes_with_taking_rows(columns, rows):
+    splitter = InputSplitter({"part": columns}).fit(TABLE)
+    first = splitter.transform(TABLE[rows])["part"]
+    assert first.tolist() == take_rows(splitter.transform(TABLE), np.array(rows))["part"].tolist()
+
+
+def test_without_inputs_the_table_passes_through():
+    assert InputSplitter().fit(TABLE).transform(TABLE) is TABLE
+
+
+@pytest.mark.parametrize(
+    ("columns", "names", "message"),
+    [
+        (["a", "z"], np.array(["a", "b", "c"]), r"columns \['z'\].*its columns are \['a', 'b'"),
+        (["a"], None, r"unnamed \(give positions\)"),
+        ([0, 3], None, r"asks for the columns \[3\]; X has 3"),
+        ([-4], None, r"columns \[-4\]"),
+    ],
+)
+def test_columns_that_do_not_exist_are_refused(columns, names, message):
+    with pytest.raises(ValueError, match=message):
+        InputSplitter({"part": columns}).fit(TABLE, names)
+
+
+def test_a_dict_of_inputs_is_not_split_again():
+    with pytest.raises(ValueError, match="leave out the parameter `inputs`"):
+        InputSplitter({"part": [0]}).fit({"part": TABLE})
+
+
+def test_splitter_is_a_scikit_learn_transformer():
+    splitter = InputSplitter({"part": [0]})
+    assert clone(splitter).get_params() == {"inputs": {"part": [0]}}
+    with pytest.raises(NotFittedError):
+        splitter.transform(TABLE)
+
+
+# Structures ---------------------------------------------------------------------------------------
+
+leaves = hnp.arrays(np.int64, st.just((4, 2)), elements=st.integers(-9, 9))
+structures = st.recursive(
+    leaves,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=3),
+        st.lists(inner, min_size=1, max_size=3).map(tuple),
+        st.dictionaries(st.text(max_size=2), inner, min_size=1, max_size=3),
+    ),
+    max_leaves=6,
+)
+
+
+def form_of(value):
+    if isinstance(value, dict):
+        return {key: form_of(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(form_of(part) for part in value)
+    return None
+
+
+@quick
+@given(structures, st.lists(st.integers(0, 3), min_size=1, max_size=6).map(np.array))
+def test_taking_rows_takes_them_of_every_array_and_keeps_the_form(structure, rows):
+    taken = take_rows(structure, rows)
+    assert form_of(taken) == form_of(structure)
+    for part, whole in zip(arrays_of(taken), arrays_of(structure), strict=True):
+        assert part.tolist() == [whole[row].tolist() for row in rows]
+    assert n_rows(taken) == len(rows)
+    assert first_array(taken) is arrays_of(taken)[0]
+
+
+@quick
+@given(structures)
+def test_mapping_the_identity_changes_nothing(structure):
+    same = map_structure(lambda part: part, structure)
+    assert form_of(same) == form_of(structure)
+    assert all(a is b for a, b in zip(arrays_of(same), arrays_of(structure), strict=True))
+
+
+def test_rows_of_sparse_tables_leave_dense():
+    rows = take_rows({"s": sparse.csr_array(TABLE), "d": TABLE}, np.array([2, 0]))
+    assert type(rows["s"]) is np.ndarray
+    assert rows["s"].tolist() == rows["d"].tolist() == TABLE[[2, 0]].tolist()
+
+
+@pytest.mark.parametrize(
+    ("value", "size"),
+    [
+        (TABLE, 12),
+        (np.zeros((2, 4, 5), np.uint8), 80),
+        ({"a": TABLE, "b": [TABLE, np.zeros(4)]}, 28),
+        (sparse.csr_array((3, 10**9)), 4 * 10**9),
+        (SimpleNamespace(shape=(3, 0)), 1),
+    ],
+)
+def test_bytes_of_a_row_are_those_of_dense_float32(value, size):
+    assert row_bytes(value) == size
