@@ -15,7 +15,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from sk_imbalance_nn._compat import HasMethods, Interval, Options, StrOptions
-from sk_imbalance_nn.data.inputs import InputSplitter, validate_inputs
+from sk_imbalance_nn.data.inputs import InputSplitter, n_rows, validate_inputs
 from sk_imbalance_nn.data.targets import TargetEncoder
 from sk_imbalance_nn.networks.serialization import pack, unpack
 from sk_imbalance_nn.training.engine import overrides
@@ -298,17 +298,19 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         sample_weight: ArrayLike | None = None,
         **fit_params: Any,
     ) -> BalancedKerasClassifier:
-        """Train one epoch more, without a validation split.
+        """Train one epoch more, without early stopping.
 
-        ``class_weight="balanced"`` goes by all rows seen so far; for multilabel targets by those
-        of the first call.
+        Rows are held out only where ``validation_split`` says so. ``class_weight="balanced"``
+        goes by all rows seen so far; for multilabel targets by those of the first call.
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y : array-like
             As for `fit`.
         classes : array-like of shape (n_classes,), default=None
             In the first call: all labels that will ever be seen. By default those of `y`.
+        sample_weight : array-like of shape (n_samples,), default=None
+            As for `fit`.
         **fit_params
             As for `fit`, but for the number of epochs.
 
@@ -334,10 +336,11 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
             self._start(continued=continued, reseeded=not continued)
             self._fit_network(
                 self._validate(X, y, sample_weight, reset=not continued, classes=classes),
-                None,
+                self._source(None, None, fit_params),
                 {**fit_params, "epochs": 1},
                 continued=continued,
                 initial_epoch=self.current_epoch,
+                partial=True,
             )
         return self
 
@@ -346,7 +349,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
 
         Parameters
         ----------
-        X, y
+        X, y : array-like
             As for `fit`; what matters are their shapes and the labels.
 
         Returns
@@ -472,17 +475,27 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
 
     @staticmethod
     def scorer(y_true: Any, y_pred: Any, **kwargs: Any) -> float:
-        """Score predictions; subclasses may override it."""
+        """Score predictions; subclasses may override it.
+
+        Parameters
+        ----------
+        y_true, y_pred : array-like
+            Labels as given, and as predicted.
+        **kwargs
+            For the metric, e.g. ``sample_weight``.
+
+        Returns
+        -------
+        float
+            The accuracy.
+        """
         return float(accuracy_score(y_true, y_pred, **kwargs))
 
     def _checked_logits(self, X: Any, options: Mapping[str, Any]) -> NDArray[np.float64]:
         check_options("predict", options, PREDICT_OPTIONS)
         X = validate_inputs(self, X, reset=False)
-        callbacks = self._callbacks_for_predict(options)
-        if callbacks:
-            outputs = self.model_.predict(
-                self.feature_encoder_.transform(X), verbose=0, callbacks=callbacks
-            )
+        if self._callbacks_for_predict(options):
+            outputs = self._predict_by_keras(self.feature_encoder_.transform(X), options)
             return self._head.logits(outputs, are_logits=self._head.from_logits)
         return self._logits(X)
 
@@ -491,10 +504,20 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         check_is_fitted(self)
         check_options("predict", predict_params, PREDICT_OPTIONS)
         x = self.feature_encoder_.transform(validate_inputs(self, X, reset=False))
-        callbacks = self._callbacks_for_predict(predict_params)
-        if callbacks or self._own_target:
-            return self.model_.predict(x, verbose=0, callbacks=callbacks)
+        if self._callbacks_for_predict(predict_params) or self._own_target:
+            return self._predict_by_keras(x, predict_params)
         return self._forward(x)
+
+    def _predict_by_keras(self, x: Any, options: Mapping[str, Any]) -> Any:
+        """Predict batch by batch, so that callbacks hear of each."""
+        batch_size = self._routed("predict", "batch_size", options, None)
+        return self.model_.predict(
+            x,
+            batch_size=n_rows(x) if batch_size == -1 else batch_size,
+            steps=self._routed("predict", "steps", options, None),
+            verbose=0,
+            callbacks=self._callbacks_for_predict(options),
+        )
 
     def _callbacks_for_predict(self, options: Mapping[str, Any]) -> list[Any]:
         """Return the callbacks that want to hear of predictions."""

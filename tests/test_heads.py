@@ -43,7 +43,7 @@ class OwnLoss(losses.Loss):
         return own_loss(y_true, y_pred)
 
 
-# What fits -----------------------------------------------------------------------------------------
+# What fits ----------------------------------------------------------------------------------------
 
 BCE, FOCAL = losses.BinaryCrossentropy, losses.BinaryFocalCrossentropy
 SPARSE, ONE_HOT = losses.SparseCategoricalCrossentropy, losses.CategoricalCrossentropy
@@ -125,7 +125,7 @@ def test_heads_that_fit_are_accepted(target, output, loss, link, from_logits, en
     assert head == Head(target, N_CLASSES[target], output.units, link, from_logits, encoding)
 
 
-# What does not -------------------------------------------------------------------------------------
+# What does not ------------------------------------------------------------------------------------
 
 ONE_UNIT = "Make it Dense(1, activation='sigmoid') (or Dense(2, activation='softmax'))"
 THREE_SOFTMAX = "Make it Dense(3, activation='softmax')"
@@ -190,7 +190,7 @@ def test_messages_name_the_users_layer():
         resolve_head(Output(3, "sigmoid", "the output layer 'fraud'"), None, BINARY, 2)
 
 
-# Names ---------------------------------------------------------------------------------------------
+# Names --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -275,7 +275,7 @@ def test_losses_say_whether_they_take_logits(loss, expected):
     assert from_logits_of(loss) is expected
 
 
-# The head's arithmetic -----------------------------------------------------------------------------
+# The head's arithmetic ----------------------------------------------------------------------------
 
 HEADS = {
     "one sigmoid": Head(BINARY, 2, 1, "sigmoid", False, "column"),
@@ -405,7 +405,7 @@ def test_encodings_are_what_losses_take(encoding, codes, expected):
     assert encoded.tolist() == expected
 
 
-# Losses --------------------------------------------------------------------------------------------
+# Losses -------------------------------------------------------------------------------------------
 
 
 def numpy_crossentropy(head, codes, logits):
@@ -532,7 +532,7 @@ def test_weighted_labels_survive_their_configuration():
     np.testing.assert_array_equal(again(y, outputs), loss(y, outputs))
 
 
-# Networks ------------------------------------------------------------------------------------------
+# Networks -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

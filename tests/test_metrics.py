@@ -19,7 +19,7 @@ quick = settings(deadline=None, max_examples=20)
 RNG = np.random.default_rng(0)
 N = 300
 
-# Binary --------------------------------------------------------------------------------------------
+# Binary -------------------------------------------------------------------------------------------
 
 SCORES = RNG.normal(size=N).round(3) + 0.001
 Y = (RNG.random(N) < expit(2 * SCORES - 1)).astype(int)
@@ -101,7 +101,7 @@ def test_binary_figures_equal_scikit_learns_on_every_head(metric, expected, tole
     assert float(figures[0].squeeze()) == pytest.approx(expected(weights), abs=tolerance)
 
 
-# Multiclass ----------------------------------------------------------------------------------------
+# Multiclass ---------------------------------------------------------------------------------------
 
 CODES = RNG.choice(4, N, p=[0.7, 0.2, 0.08, 0.02])
 LOGITS = RNG.normal(size=(N, 4)) + 2 * np.eye(4)[CODES]
@@ -168,7 +168,7 @@ def test_macro_scores_forget_when_they_are_reset():
     assert float(metric.result()) == 0
 
 
-# Multilabel ----------------------------------------------------------------------------------------
+# Multilabel ---------------------------------------------------------------------------------------
 
 LABEL_LOGITS = RNG.normal(size=(N, 3)) - [0.0, 1.0, 2.0]
 LABELS = (RNG.random((N, 3)) < expit(2 * LABEL_LOGITS)).astype(int)
@@ -194,7 +194,7 @@ def test_multilabel_figures_equal_scikit_learns(metric, expected, tolerance):
     assert float(figures[0]) == pytest.approx(expected, abs=tolerance)
 
 
-# Names and forms -----------------------------------------------------------------------------------
+# Names and forms ----------------------------------------------------------------------------------
 
 ONE_SIGMOID = BINARY_HEADS["one sigmoid"][0]
 

@@ -17,7 +17,7 @@ from sk_imbalance_nn.balancing.priors import class_prior
 class Balance:
     """Weights and priors of one training.
 
-    Attributes
+    Parameters
     ----------
     weights : ndarray of shape (n_classes,) or (n_labels, 2)
         What each class weighs, or each label's zeros and ones.

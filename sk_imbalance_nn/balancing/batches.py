@@ -98,6 +98,7 @@ def shuffled_plan(
     Returns
     -------
     EpochPlan
+        Of all rows.
 
     Raises
     ------

@@ -61,7 +61,7 @@ def class_prior(
 
 
 def binary_output_bias(prior: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Bias of a sigmoid output with which an untrained network predicts the prior.
+    """Return the bias of a sigmoid output with which an untrained network predicts the prior.
 
     This is log(p / (1 - p)), the log odds of a positive, as in TensorFlow's tutorial
     "Classification on imbalanced data".
@@ -74,6 +74,7 @@ def binary_output_bias(prior: npt.ArrayLike) -> npt.NDArray[np.float64]:
     Returns
     -------
     ndarray of the shape of `prior`, float64
+        Log odds.
 
     Examples
     --------
@@ -85,7 +86,7 @@ def binary_output_bias(prior: npt.ArrayLike) -> npt.NDArray[np.float64]:
 
 
 def softmax_output_bias(prior: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """Bias of a softmax output with which an untrained network predicts the priors.
+    """Return the bias of a softmax output with which an untrained network predicts the priors.
 
     This is log(p_k), the counterpart of `binary_output_bias` for several classes, shifted to mean
     zero: softmax does not see the shift, and no logit starts far from zero without need.
@@ -98,6 +99,7 @@ def softmax_output_bias(prior: npt.ArrayLike) -> npt.NDArray[np.float64]:
     Returns
     -------
     ndarray of shape (n_classes,), float64
+        Logits of mean zero.
 
     Examples
     --------

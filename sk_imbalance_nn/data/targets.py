@@ -65,7 +65,7 @@ class TargetEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ValueError
             If ``y`` is no classification target, holds NaN or infinity, or has a single class.
         """
-        y = _as_target(y)
+        y = _as_target(y, warn=True)
         self.one_hot_ = False
         if y.ndim == 2:
             self._fit_indicator(y)
@@ -129,7 +129,7 @@ class TargetEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 raise ValueError(
                     "y holds rows without exactly one 1; the classifier was fitted on one-hot rows."
                 )
-            return y.argmax(axis=1)
+            return np.asarray(y.argmax(axis=1))
         if y.ndim != 1:
             raise ValueError(f"y has shape {y.shape}; the classifier was fitted on 1-D labels.")
         codes = np.searchsorted(self.classes_, y).clip(max=self.n_classes_ - 1)
@@ -183,7 +183,7 @@ class TargetEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         return list(self.classes_.tolist())
 
 
-def _as_target(y: Any) -> NDArray[Any]:
+def _as_target(y: Any, *, warn: bool = False) -> NDArray[Any]:
     """Return ``y`` as a 1-D array of labels or a 2-D indicator, or say why it is neither."""
     if sparse.issparse(y):
         y = y.toarray()
@@ -191,7 +191,7 @@ def _as_target(y: Any) -> NDArray[Any]:
         y, ensure_2d=False, dtype=None, input_name="y", ensure_min_samples=0
     )
     if array.ndim == 2 and array.shape[1] == 1:
-        array = column_or_1d(array, warn=True)
+        array = column_or_1d(array, warn=warn)
     if array.shape[0] == 0:
         raise ValueError("y is empty: found 0 samples, at least 1 is required.")
     kind = type_of_target(array, input_name="y")

@@ -106,6 +106,11 @@ def compile_for_target(
 def check_same_loss(requested: Any, compiled: Any) -> None:
     """Refuse a network that its builder compiled with another loss than the estimator's.
 
+    Parameters
+    ----------
+    requested, compiled : None, str, callable, keras.losses.Loss or container of them
+        The estimator's loss, and the network's.
+
     Raises
     ------
     ValueError

@@ -24,6 +24,8 @@ class HeadCrossentropy(keras.losses.Loss):
     ----------
     head : Head, dict or None
         The head; None for the placeholder.
+    name, reduction, dtype : str, str, dtype
+        As for ``keras.losses.Loss``.
     """
 
     def __init__(
@@ -65,6 +67,8 @@ class LabelWeighted(keras.losses.Loss):
         A loss that is a mean over single outputs, e.g. binary cross-entropy.
     weights : array-like of shape (n_labels, 2)
         The weight of a 0 and of a 1, a label.
+    name, reduction, dtype : str, str, dtype
+        As for ``keras.losses.Loss``.
     """
 
     def __init__(

@@ -47,7 +47,7 @@ _EPSILON = 1e-12
 class Output:
     """What was seen of a network's output.
 
-    Attributes
+    Parameters
     ----------
     units : int
         The size of its last axis.
@@ -67,7 +67,7 @@ class Output:
 class Head:
     """How the codes of a target meet the outputs of a network.
 
-    Attributes
+    Parameters
     ----------
     target_type : {"binary", "multiclass", "multilabel-indicator"}
         As `TargetEncoder` calls it.

@@ -147,6 +147,8 @@ class HeadMetric(keras.metrics.Metric):
         The metric.
     head : Head or dict
         The head of the network.
+    name, dtype : str, dtype
+        As for ``keras.metrics.Metric``.
     """
 
     def __init__(self, metric: Any, head: Any, name: str | None = None, dtype: Any = None) -> None:
@@ -214,6 +216,8 @@ class MacroScore(keras.metrics.Metric):
         Which of the two.
     n_classes : int
         How many classes.
+    name, dtype : str, dtype
+        As for ``keras.metrics.Metric``.
     """
 
     def __init__(

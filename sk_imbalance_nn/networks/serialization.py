@@ -153,6 +153,7 @@ def copy_model(model: keras.Model) -> keras.Model:
     Returns
     -------
     keras.Model
+        The copy.
 
     Raises
     ------
@@ -192,6 +193,7 @@ def copy_object(obj: Any) -> Any:
     Returns
     -------
     object
+        The copy.
 
     Raises
     ------

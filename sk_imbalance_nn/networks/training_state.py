@@ -28,6 +28,13 @@ def random_state_of(model: keras.Model) -> list[np.ndarray]:
 def restore_random_state(model: keras.Model, state: list[np.ndarray]) -> None:
     """Write back what `random_state_of` returned for a model of the same architecture.
 
+    Parameters
+    ----------
+    model : keras.Model
+        Changed in place.
+    state : list of ndarray
+        One entry a generator.
+
     Warns
     -----
     UserWarning
@@ -48,6 +55,16 @@ def restore_random_state(model: keras.Model, state: list[np.ndarray]) -> None:
 
 def optimizer_state_of(model: keras.Model) -> OptimizerState | None:
     """Return the state of the model's optimizer; None without optimizer.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled or not.
+
+    Returns
+    -------
+    OptimizerState or None
+        Copies of the values.
 
     Warns
     -----

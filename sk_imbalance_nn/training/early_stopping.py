@@ -8,17 +8,33 @@ scikit-learn scorer, computed on all validation rows after each epoch.
 from __future__ import annotations
 
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.metrics import check_scoring
+from sklearn.metrics import check_scoring, get_scorer_names
 
 from sk_imbalance_nn.networks.heads import Head
 
 LOSS = "loss"
+
+
+def check_scoring_name(scoring: Any) -> None:
+    """Refuse the name of no scorer before anything is trained.
+
+    Raises
+    ------
+    ValueError
+        Names the nearest scorer.
+    """
+    names = [*get_scorer_names(), LOSS]
+    if isinstance(scoring, str) and scoring not in names:
+        near = get_close_matches(scoring, names, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else "; see get_scorer_names()."
+        raise ValueError(f"scoring={scoring!r} is no scorer of scikit-learn{hint}")
 
 
 class Predictions(ClassifierMixin, BaseEstimator):
@@ -171,6 +187,8 @@ class BestEpoch:
     def update(self, score: float, model: keras.Model | None) -> bool:
         """Take in one epoch's score; return whether to stop."""
         self._epochs += 1
+        # A score that is not defined is worse than any other.
+        score = -np.inf if np.isnan(score) else score
         if self.best_epoch == 0 or score > self.best_score:
             self.best_epoch, self.best_score = self._epochs, score
             self._weights = None if model is None else model.get_weights()

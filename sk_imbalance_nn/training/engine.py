@@ -27,7 +27,7 @@ from sk_imbalance_nn._compat import seeded
 from sk_imbalance_nn.balancing.batches import EpochPlan, shuffled_plan
 from sk_imbalance_nn.data.inputs import map_structure, row_bytes, take_rows
 from sk_imbalance_nn.training.early_stopping import BestEpoch, ValidationScore
-from sk_imbalance_nn.training.forward import as_tensors, row_specs
+from sk_imbalance_nn.training.forward import as_tensors, row_specs, traced
 
 _CHUNK_BYTES = 64 * 2**20
 _TRAIN_HOOKS = ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end")
@@ -38,7 +38,7 @@ _TEST_HOOKS = ("on_test_batch_begin", "on_test_batch_end")
 class Rows:
     """Rows to train on or to validate on.
 
-    Attributes
+    Parameters
     ----------
     x, y : structure
         Inputs and what the loss is given; may hold more rows than are used.
@@ -70,7 +70,7 @@ class Rows:
 class Schedule:
     """How long, and in what portions, to train.
 
-    Attributes
+    Parameters
     ----------
     epochs : int
         The epoch to end with; training starts after ``initial_epoch``.
@@ -108,7 +108,7 @@ class Schedule:
 class TrainingRun:
     """What came of training.
 
-    Attributes
+    Parameters
     ----------
     history : dict
         For each quantity in the logs, its value after each epoch.
@@ -291,6 +291,7 @@ class _EpochLoop:
     def _validate(self) -> dict[str, Any]:
         assert self.validation is not None
         self.model.reset_metrics()
+        self.model.stop_evaluating = False
         self.callbacks.on_test_begin()
         plan = EpochPlan(np.arange(len(self.validation.index)), self.schedule.validation_batch_size)
         logs = self._test.run(
@@ -298,6 +299,7 @@ class _EpochLoop:
             plan,
             self.callbacks.on_test_batch_begin,
             self.callbacks.on_test_batch_end,
+            stops_by="stop_evaluating",
         )
         self.callbacks.on_test_end(logs)
         return logs
@@ -367,14 +369,12 @@ class _StepRunner:
             return
         body = self._one_batch if self.batchwise else self._all_batches
         signature = [row_specs(example), tf.TensorSpec([], tf.int32)]
-        self._program = tf.function(body, input_signature=signature)
+        self._program = traced(body, signature)
         self._program.get_concrete_function()
 
-    @tf.autograph.experimental.do_not_convert
     def _one_batch(self, data: Any, batch_size: Any) -> Any:
         return self.step(data)
 
-    @tf.autograph.experimental.do_not_convert
     def _all_batches(self, data: Any, batch_size: Any) -> None:
         n = tf.shape(tf.nest.flatten(data)[0])[0]
 
@@ -391,8 +391,9 @@ class _StepRunner:
         plan: EpochPlan,
         on_begin: Callable[..., None],
         on_end: Callable[..., None],
+        stops_by: str = "stop_training",
     ) -> dict[str, Any]:
-        """Run one epoch and return its logs."""
+        """Run one epoch, until the network's flag is set, and return its logs."""
         at_once = max(1, _CHUNK_BYTES // (rows.bytes_each * plan.batch_size))
         logs: Any = None
         step = -1
@@ -401,7 +402,7 @@ class _StepRunner:
             logs = self._program(rows.gather(positions, self.model), plan.batch_size)
             step += -(-len(positions) // plan.batch_size)
             on_end(step, self._results(logs))
-            if self.model.stop_training:
+            if getattr(self.model, stops_by):
                 break
         return self._results(logs)
 

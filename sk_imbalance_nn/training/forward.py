@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -96,10 +97,9 @@ class ForwardPass:
     def _run(self, rows: Any) -> Any:
         tensors = as_tensors(rows, self._model)
         if self._program is None:
-            self._program = tf.function(self._call, input_signature=[row_specs(tensors)])
+            self._program = traced(self._call, [row_specs(tensors)])
         return tf.nest.map_structure(lambda tensor: tensor.numpy(), self._program(tensors))
 
-    @tf.autograph.experimental.do_not_convert
     def _call(self, x: Any) -> Any:
         outputs = self._model.predict_step((x,))
         if not isinstance(outputs, tf.Tensor):
@@ -158,6 +158,26 @@ def _tensor(array: Any, dtype: Any) -> tf.Tensor:
     if dtype is None or str(dtype).startswith(("float", "bfloat")):
         dtype = keras.config.floatx()
     return tf.constant(np.asarray(array, dtype=dtype))
+
+
+def traced(body: Callable[..., Any], signature: list[Any]) -> Any:
+    """Return a function that TensorFlow traces once, for the signature.
+
+    Parameters
+    ----------
+    body : callable
+        What to trace; not converted by AutoGraph, as under ``Model.fit``.
+    signature : list
+        Specs of its arguments.
+
+    Returns
+    -------
+    tf.types.experimental.PolymorphicFunction
+        The function.
+    """
+    # TensorFlow counts traces by a function's code, which all estimators share, and would warn of
+    # retracing from the fifth fit on; a partial has no code of its own.
+    return tf.function(functools.partial(body), autograph=False, input_signature=signature)
 
 
 def row_specs(tensors: Any) -> Any:

@@ -93,7 +93,7 @@ def write_estimator(estimator: Any, path: str | PathLike[str]) -> None:
 
 
 def read_estimator(
-    cls: Callable[..., Any],
+    kind: Callable[..., Any],
     path: str | PathLike[str],
     custom_objects: Mapping[str, Any] | None,
     params: Mapping[str, Any],
@@ -102,7 +102,7 @@ def read_estimator(
 
     Parameters
     ----------
-    cls : class
+    kind : class
         Of the classifier.
     path : str or path-like
         The file.
@@ -113,7 +113,7 @@ def read_estimator(
 
     Returns
     -------
-    object of cls
+    object of that class
         Fitted.
 
     Raises
@@ -124,7 +124,7 @@ def read_estimator(
     content, network = _read(path)
     given = {name: restored(value) for name, value in content["params"].items()}
     missing = {name: NotSaved(what) for name, what in content["left_out"].items()}
-    estimator = cls(**{**given, **missing, **params})
+    estimator = kind(**{**given, **missing, **params})
     state = {name: restored(value) for name, value in content["state"].items()}
     state["model_"] = model_from_bytes(network, dict(custom_objects or {}))
     # The way that unpickling takes too: it makes the forward pass.

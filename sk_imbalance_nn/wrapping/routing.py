@@ -45,8 +45,6 @@ _COMPILE_OPTIONS = (
     "steps_per_execution",
     "weighted_metrics",
 )
-# Bare names that SciKeras hands on to ``Model.fit`` and ``Model.compile``.
-_BARE_OPTIONS = {*FIT_OPTIONS, "loss_weights", "weighted_metrics"}
 _BUILDER_EXTRAS = {"meta", "compile_kwargs", "params", "self"}
 
 
@@ -121,6 +119,35 @@ class RoutedWrapper(BaseWrapper):
         self._fit_callbacks = _copied(self._fit_callbacks, memo)
         self._predict_callbacks = _copied(self._predict_callbacks, memo)
 
+    def set_params(self, **params: Any) -> RoutedWrapper:
+        """Set parameters, those of the builder by their bare names too.
+
+        Parameters
+        ----------
+        **params : dict
+            As for the constructor.
+
+        Returns
+        -------
+        RoutedWrapper
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            For a bare name that neither the estimator nor the builder knows.
+        """
+        if "model" in params:
+            self.model = params.pop("model")
+        known = self.get_params(deep=False)
+        unknown = [name for name in params if "__" not in name and name not in known]
+        accepted = _accepted_by(self._check_model_param()) - _BUILDER_EXTRAS if unknown else set()
+        for name in accepted.intersection(unknown):
+            setattr(self, name, params.pop(name))
+            self._user_params = {*getattr(self, "_user_params", ()), name}
+        super().set_params(**params)
+        return self
+
     def _check_parameter_names(self) -> None:
         """Refuse the parameters that nothing accepts.
 
@@ -140,7 +167,7 @@ class RoutedWrapper(BaseWrapper):
             "predict": set(PREDICT_OPTIONS),
             "compile": set(_COMPILE_OPTIONS),
         }
-        bare = own | accepted["model"] | _BARE_OPTIONS
+        bare = own | accepted["model"]
         candidates = bare | {f"{to}__{name}" for to, names in accepted.items() for name in names}
         for name in self.get_params(deep=False):
             if name in own:
@@ -175,6 +202,13 @@ class RoutedWrapper(BaseWrapper):
 def check_options(where: str, given: Iterable[str], accepted: Iterable[str]) -> None:
     """Refuse the options of a call that it does not know.
 
+    Parameters
+    ----------
+    where : str
+        The method, for the message.
+    given, accepted : iterable of str
+        Names of options.
+
     Raises
     ------
     TypeError
@@ -186,6 +220,20 @@ def check_options(where: str, given: Iterable[str], accepted: Iterable[str]) -> 
 
 def unknown_name(where: str, name: str, accepted: Iterable[str]) -> str:
     """Return the message about a name that nothing accepts.
+
+    Parameters
+    ----------
+    where : str
+        Who was given the name.
+    name : str
+        The name.
+    accepted : iterable of str
+        Names that would have been accepted.
+
+    Returns
+    -------
+    str
+        With the nearest accepted name, if one is near.
 
     Examples
     --------
