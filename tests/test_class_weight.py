@@ -284,7 +284,7 @@ def test_weights_of_the_caller_are_not_multiplied_in_place(dtype):
 
 @pytest.mark.parametrize("sample_weight", [[1, 0], [0, 0]])
 def test_rows_that_all_weigh_zero_are_refused(sample_weight):
-    with pytest.raises(ValueError, match="Every row weighs zero.*give a positive weight"):
+    with pytest.raises(ValueError, match=r"Every row weighs zero.*give a positive weight"):
         scaled_weights([0, 1], [0, 1], sample_weight)
 
 

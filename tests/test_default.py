@@ -48,6 +48,7 @@ TABLE = np.column_stack(
         RNG.choice([0.0, 1.0, 2.0], N),
     ]
 )
+NETWORK = default_network(meta(7), width=4)
 CONTINUOUS, CONSTANT, TWO_VALUED = [0, 1, 6], [2, 3], [4, 5]
 
 
@@ -83,7 +84,7 @@ def test_columns_come_out_normalised():
     np.testing.assert_allclose(np.ptp(out[:, TWO_VALUED], axis=0), 0.4, rtol=1e-5)
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=8)
 @given(st.randoms(use_true_random=False), st.integers(-5, 5), st.integers(1, 8))
 def test_order_origin_and_unit_of_a_column_do_not_matter(random, shift, scale):
     columns, order = np.round(TABLE[:, [1, 6]], 3), random.sample(range(N), N)
@@ -95,11 +96,11 @@ def test_order_origin_and_unit_of_a_column_do_not_matter(random, shift, scale):
 @settings(deadline=None, max_examples=15)
 @given(hnp.arrays(np.intp, N, elements=st.integers(0, 3)).filter(np.any))
 def test_a_weight_is_so_many_copies_of_the_row(weight):
-    by_weight, by_row = default_network(meta(7), width=4), default_network(meta(7), width=4)
-    adapt_normalization(by_weight, TABLE, weight)
-    adapt_normalization(by_row, np.repeat(TABLE, weight, axis=0))
-    for one, other in zip(by_weight.get_weights()[:2], by_row.get_weights()[:2], strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5)
+    statistics = []
+    for rows in ((TABLE, weight), (np.repeat(TABLE, weight, axis=0),)):
+        adapt_normalization(NETWORK, *rows)
+        statistics.append(NETWORK.get_layer("normalization").get_weights())
+    np.testing.assert_allclose(*statistics, rtol=1e-5)
 
 
 def test_extreme_columns_stay_finite():

@@ -262,9 +262,9 @@ def test_shuffled_epochs_see_each_row_once_in_an_order_of_their_own():
     model, seen = watched()
     learn(model, rows(NUMBERS, Y), shuffle=True)
     batches = [batch for batch in seen.batches if len(batch) > 1]
-    first, second = sum(batches[:3], []), sum(batches[3:], [])
+    first, second = np.concatenate(batches[:3]), np.concatenate(batches[3:])
     assert sorted(first) == sorted(second) == NUMBERS[:, 0].tolist()
-    assert first != second
+    assert first.tolist() != second.tolist()
 
 
 def test_only_the_rows_of_the_index_train():
@@ -622,7 +622,9 @@ def test_scorers_of_the_users_own_see_labels_and_probabilities():
 
 def test_scorers_that_do_not_fit_the_target_are_refused_with_a_cure():
     score = ValidationScore("roc_auc", predictions(), X_VAL, np.arange(len(X_VAL)) % 3)
-    with pytest.raises(ValueError, match="scoring='roc_auc' cannot.*'roc_auc_ovr'.*scoring='loss'"):
+    with pytest.raises(
+        ValueError, match=r"scoring='roc_auc' cannot.*'roc_auc_ovr'.*scoring='loss'"
+    ):
         score()
 
 

@@ -140,7 +140,8 @@ REFUSED = [
     *((target, Output(units, activation), None, f"{N_CLASSES[target]} ", cure)
       for target, cure in CURES.items()
       for units in {1, 2, 3, 4} - ({1, 2} if target == BINARY else {3})
-      for activation in ("sigmoid", "softmax", "linear", None) if (units, activation) != (1, "softmax")),
+      for activation in ("sigmoid", "softmax", "linear", None)
+      if (units, activation) != (1, "softmax")),
     (BINARY, Output(2, "sigmoid"), "binary_crossentropy", "count every row 2 times", ONE_UNIT),
     (BINARY, Output(2, "sigmoid"), None, "do not sum to one", ONE_UNIT),
     (MULTICLASS, Output(3, "sigmoid"), "bce", "do not sum to one", THREE_SOFTMAX),
@@ -170,7 +171,7 @@ REFUSED = [
       for target, units in ((BINARY, 2), (MULTICLASS, 3)) for loss in (BCE, FOCAL)),
     *((target, Output(UNITS[target], "linear"), loss, "fits a regression", CURES[target])
       for target in CURES
-      for loss in ("mse", "mean_absolute_error", losses.Huber(), losses.LogCosh, "poisson", "msle")),
+      for loss in ("mse", "mean_absolute_error", losses.Huber(), losses.LogCosh, "poisson")),
 ]  # fmt: skip
 
 

@@ -280,12 +280,14 @@ def _check_columns(X: Any, n_columns: int) -> None:
 def _dense_chunks(
     X: Any, weight: npt.NDArray[np.float64]
 ) -> Iterator[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
-    """Yield the rows and their weights in order, a bounded number of elements at a time."""
+    """Yield the rows that weigh anything, and their weights, a bounded number at a time."""
     n_rows = max(1, _CHUNK_ELEMENTS // max(1, X.shape[1]))
     for start in range(0, X.shape[0], n_rows):
         chunk = X[start : start + n_rows]
         dense = np.asarray(chunk.toarray() if hasattr(chunk, "toarray") else chunk, np.float64)
-        yield dense, weight[start : start + n_rows]
+        used = weight[start : start + n_rows] > 0
+        if used.any():
+            yield dense[used], weight[start : start + n_rows][used]
 
 
 def _column_statistics(

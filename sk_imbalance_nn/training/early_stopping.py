@@ -25,6 +25,11 @@ LOSS = "loss"
 def check_scoring_name(scoring: Any) -> None:
     """Refuse the name of no scorer before anything is trained.
 
+    Parameters
+    ----------
+    scoring : str or callable
+        A scorer, by name or itself.
+
     Raises
     ------
     ValueError
