@@ -18,8 +18,8 @@ from sk_imbalance_nn._compat import HasMethods, Interval, Options, StrOptions
 from sk_imbalance_nn.data.inputs import InputSplitter, n_rows, validate_inputs
 from sk_imbalance_nn.data.targets import TargetEncoder
 from sk_imbalance_nn.networks.serialization import pack, unpack
-from sk_imbalance_nn.training.engine import overrides
 from sk_imbalance_nn.training.forward import ForwardPass
+from sk_imbalance_nn.training.steps import overrides
 from sk_imbalance_nn.wrapping.copying import clone_parameter
 from sk_imbalance_nn.wrapping.fitting import FittingWrapper
 from sk_imbalance_nn.wrapping.persistence import read_estimator, write_estimator
