@@ -1,5 +1,6 @@
 PYTHON ?= python
-# Data sets for `make bench`: a folder with an INDEX.json, as benchmarks/default_network.py reads it.
+# The data sets for `make bench`: a folder with an INDEX.json, as benchmarks/default_network.py reads it.
+DATA ?= data
 BENCH ?= --splits 1
 
 .DEFAULT_GOAL := help
@@ -23,5 +24,5 @@ example:  ## Run the quickstart
 
 check: lint type test example  ## All of these: what CI runs, without its installation
 
-bench:  ## Rank rare classes against scikit-learn; needs data: make bench BENCH="--splits 1 --data FOLDER"
-	$(PYTHON) benchmarks/default_network.py $(BENCH)
+bench:  ## Rank rare classes against scikit-learn; needs data: make bench DATA=FOLDER
+	$(PYTHON) benchmarks/default_network.py --data $(DATA) $(BENCH)

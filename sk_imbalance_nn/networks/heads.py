@@ -162,7 +162,7 @@ def resolve_head(output: Output, loss: Any, target_type: str, n_classes: int) ->
     ValueError: the last layer: 2 units with activation='sigmoid' on a binary target. ...
     """
     _check_output(output, target_type, n_classes)
-    name = None if loss is None else loss_name(loss)
+    name = None if loss is None else _family(loss)
     link = SIGMOID if output.units == 1 or target_type == MULTILABEL else SOFTMAX
     from_logits = _check_from_logits(output, loss, name)
     _check_loss(output, name, link, target_type, n_classes)
@@ -299,6 +299,15 @@ def loss_name(loss: Any) -> str:
     if isinstance(loss, type):
         return _snake(loss.__name__)
     return str(getattr(loss, "__name__", _snake(type(loss).__name__)))
+
+
+def _family(loss: Any) -> str:
+    """Return the name of the loss of Keras' own that a loss is, or that its class extends."""
+    kind = loss if isinstance(loss, type) else type(loss)
+    for ancestor in kind.__mro__ if issubclass(kind, keras.losses.Loss) else ():
+        if hasattr(keras.losses, ancestor.__name__) and ancestor is not keras.losses.Loss:
+            return _snake(ancestor.__name__)
+    return loss_name(loss)
 
 
 def _snake(name: str) -> str:
