@@ -42,6 +42,7 @@ from sk_imbalance_nn.training.engine import Schedule, train
 from sk_imbalance_nn.training.forward import ForwardPass, build
 from sk_imbalance_nn.wrapping.persistence import NotSaved
 from sk_imbalance_nn.wrapping.preparing import Data, PreparingWrapper, ValidationSource
+from sk_imbalance_nn.wrapping.routing import copied_callbacks
 
 _DEFAULT_BATCH_SIZE = 32
 _VALIDATION_BATCH_SIZE = 1024
@@ -134,7 +135,8 @@ class FittingWrapper(PreparingWrapper):
     def _make_callbacks(self, options: Mapping[str, Any]) -> list[Any]:
         self._initialize_callbacks()
         given = options.get("callbacks") or []
-        return [*self._fit_callbacks, *(given if isinstance(given, list | tuple) else [given])]
+        given = list(given) if isinstance(given, list | tuple) else [given]
+        return [*self._fit_callbacks, *copied_callbacks(given, {})]
 
     # --------------------------------------------------------------------------------------
     # Build

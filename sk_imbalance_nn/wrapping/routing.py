@@ -116,8 +116,8 @@ class RoutedWrapper(BaseWrapper):
         """Make the callbacks of this fit; instances are copied, so that each fit has its own."""
         super()._initialize_callbacks()
         memo: dict[int, Any] = {}
-        self._fit_callbacks = _copied(self._fit_callbacks, memo)
-        self._predict_callbacks = _copied(self._predict_callbacks, memo)
+        self._fit_callbacks = copied_callbacks(self._fit_callbacks, memo)
+        self._predict_callbacks = copied_callbacks(self._predict_callbacks, memo)
 
     def set_params(self, **params: Any) -> RoutedWrapper:
         """Set parameters, those of the builder by their bare names too.
@@ -325,12 +325,25 @@ def _stable_name(metric: keras.metrics.Metric) -> str:
     return stem if number.isdigit() else metric.name
 
 
-def _copied(callbacks: list[Any], memo: dict[int, Any]) -> list[Any]:
-    """Copy callbacks, the same one once: training and prediction may share it."""
+def copied_callbacks(callbacks: list[Any], memo: dict[int, Any]) -> list[Any]:
+    """Copy callbacks, the same one once: training and prediction may share it.
+
+    Parameters
+    ----------
+    callbacks : list of keras.callbacks.Callback, or of lists of them
+        Of the user.
+    memo : dict
+        Copies made already, by the id of the original.
+
+    Returns
+    -------
+    list of keras.callbacks.Callback
+        In one level.
+    """
     copies = []
     for callback in callbacks:
         if isinstance(callback, list | tuple):
-            copies.extend(_copied(list(callback), memo))
+            copies.extend(copied_callbacks(list(callback), memo))
             continue
         if id(callback) not in memo:
             memo[id(callback)] = copy_object(callback)
