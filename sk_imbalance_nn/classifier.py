@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils import Tags
+from sklearn.utils import Tags, check_scalar
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sk_imbalance_nn._compat import HasMethods, Interval, Options, StrOptions
@@ -31,6 +32,10 @@ _PREDICT_HOOKS = (
     "on_predict_batch_end",
     "on_predict_end",
 )
+
+
+def _encodes_its_own_target(estimator: BalancedKerasClassifier) -> bool:
+    return isinstance(estimator.target_encoder, TargetEncoder)
 
 
 class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
@@ -93,7 +98,8 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
     run_eagerly : bool, default=False
         Whether to run the network's ``train_step`` without tracing it, to debug it.
     warm_start : bool, default=False
-        Whether `fit` continues with the network of the last one.
+        Whether `fit` continues with the network of the last one, its loss, optimizer and metrics
+        (for multilabel targets also its class weights), whatever the parameters say by now.
     random_state : int, RandomState or None, default=None
         Draws the weights, the validation rows, the order of the rows and dropout. An integer
         gives the same network to the bit each time.
@@ -336,7 +342,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
             self._start(continued=continued, reseeded=not continued)
             self._fit_network(
                 self._validate(X, y, sample_weight, reset=not continued, classes=classes),
-                self._source(None, None, fit_params),
+                self._source(fit_params.get("validation_data"), None, fit_params),
                 {**fit_params, "epochs": 1},
                 continued=continued,
                 initial_epoch=self.current_epoch,
@@ -366,7 +372,8 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
             self._start(continued=False)
             data = self._validate(X, y, reset=True)
             self._initialize_callbacks()
-            self._build(data, self._weigh(data), self._schedule({}, len(data.rows), 0))
+            epochs = self._routed("fit", "epochs", {}, 1)
+            self._build(data, self._weigh(data), self._schedule({}, data, 0), epochs)
         return self
 
     # --------------------------------------------------------------------------------------
@@ -380,7 +387,8 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         X : as for `fit`
             Rows to predict.
         **predict_params
-            Options of ``Model.predict``: ``callbacks``; the others change nothing here.
+            Options of ``Model.predict``: ``batch_size``, the rows at a time, which only bounds the
+            memory; ``callbacks``; ``verbose`` and ``steps`` change nothing here.
 
         Returns
         -------
@@ -401,6 +409,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
             return np.asarray(self.target_encoder_.inverse_transform(outputs, return_proba=True))
         return self._head.probabilities(self._checked_logits(X, predict_params))
 
+    @available_if(_encodes_its_own_target)
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return logits: scores without ties where probabilities saturate at 0 and 1.
 
@@ -421,8 +430,6 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
             As `predict_proba`.
         """
         check_is_fitted(self)
-        if not self._own_target:
-            raise AttributeError("A target_encoder of your own does not define decisions.")
         return self._head.decision(self._checked_logits(X, {}))
 
     def predict(self, X: Any, **predict_params: Any) -> NDArray[Any]:
@@ -497,7 +504,14 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         if self._callbacks_for_predict(options):
             outputs = self._predict_by_keras(self.feature_encoder_.transform(X), options)
             return self._head.logits(outputs, are_logits=self._head.from_logits)
-        return self._logits(X)
+        return self._logits(X, self._batch_size_for_predict(X, options))
+
+    def _batch_size_for_predict(self, X: Any, options: Mapping[str, Any]) -> int | None:
+        """Return the rows at a time that were asked for; training's batch size is no such wish."""
+        given = options.get("batch_size", getattr(self, "predict__batch_size", None))
+        if given is None:
+            return None
+        return n_rows(X) if given == -1 else check_scalar(given, "batch_size", Integral, min_val=1)
 
     def _predict_raw(self, X: Any, **predict_params: Any) -> Any:
         """Return the outputs of the network as it gives them."""

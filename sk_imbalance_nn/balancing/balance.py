@@ -43,6 +43,8 @@ def balance_classes(
     classes: npt.NDArray[Any],
     sample_weight: npt.NDArray[np.float64] | None = None,
     earlier: Balance | None = None,
+    *,
+    several: bool = True,
 ) -> Balance:
     """Balance classes that exclude each other.
 
@@ -58,6 +60,8 @@ def balance_classes(
         The rows' own weights.
     earlier : Balance, default=None
         Of the training that this one continues: its rows count as well.
+    several : bool, default=True
+        Whether rows of one class only are refused; a part of a training may hold no others.
 
     Returns
     -------
@@ -79,10 +83,11 @@ def balance_classes(
     mass = np.bincount(codes, sample_weight, n_classes).astype(np.float64)
     if earlier is not None and earlier.mass is not None:
         mass = mass + earlier.mass
-    elif np.count_nonzero(mass) < 2:
+    elif several and np.count_nonzero(mass) < 2:
+        only = classes.tolist()[mass.argmax()]
         raise ValueError(
-            f"All rows that train are of one class, {classes[mass.argmax()]!r}; a classifier "
-            "needs rows of positive weight of two classes or more."
+            f"All rows that train are of one class, {only!r}; a classifier needs rows "
+            "of positive weight of two classes or more."
         )
     every_class = np.arange(n_classes)
     weights = class_weights(class_weight, every_class, classes, sample_weight=mass)

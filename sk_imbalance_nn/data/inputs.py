@@ -7,6 +7,7 @@ all with the same number of rows. Rows leave it as dense arrays, a batch or a ch
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -168,7 +169,7 @@ class InputSplitter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 def _positions(name: str, columns: Any, width: int, names: NDArray[Any] | None) -> Any:
     if isinstance(columns, slice):
         return columns
-    columns = list(columns)
+    columns = [columns] if isinstance(columns, str | Integral) else list(columns)
     if any(isinstance(column, str) for column in columns):
         known = [] if names is None else names.tolist()
         missing = [column for column in columns if column not in known]

@@ -127,7 +127,8 @@ class TargetEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 return y.astype(np.int64)
             if not (y.sum(axis=1) == 1).all():
                 raise ValueError(
-                    "y holds rows without exactly one 1; the classifier was fitted on one-hot rows."
+                    "y holds rows without exactly one 1; the classifier was fitted on rows with "
+                    "one each, which it took for one-hot rows of classes that exclude each other."
                 )
             return np.asarray(y.argmax(axis=1))
         if y.ndim != 1:
@@ -137,7 +138,8 @@ class TargetEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if np.any(unseen):
             raise ValueError(
                 f"y holds {np.unique(y[unseen]).tolist()}, unseen before; the classes are "
-                f"{self._names()}. Name all of them in the first partial_fit(..., classes=...)."
+                f"{self._names()}. All must be in the y of fit, or in classes=... of the first "
+                "partial_fit."
             )
         return codes
 
@@ -187,6 +189,9 @@ def _as_target(y: Any, *, warn: bool = False) -> NDArray[Any]:
     """Return ``y`` as a 1-D array of labels or a 2-D indicator, or say why it is neither."""
     if sparse.issparse(y):
         y = y.toarray()
+    elif hasattr(y, "to_numpy"):  # nullable columns of pandas would become floats
+        y = y.to_numpy()
+    y = _unboxed(y)
     array: NDArray[Any] = check_array(
         y, ensure_2d=False, dtype=None, input_name="y", ensure_min_samples=0
     )
@@ -205,6 +210,26 @@ def _as_target(y: Any, *, warn: bool = False) -> NDArray[Any]:
         "classes, one-hot rows, or a multilabel indicator of zeros and ones. For other targets "
         "override target_encoder with a transformer of your own."
     )
+
+
+def _unboxed(y: Any) -> Any:
+    """Return labels that came as Python objects in an array of their own type.
+
+    Raises
+    ------
+    ValueError
+        If they are of several types, or missing.
+    """
+    if getattr(y, "dtype", None) != np.dtype(object):
+        return y
+    kinds = {type(label) for label in y.ravel().tolist()}
+    if len(kinds) > 1 and not kinds <= {int, float}:
+        names = sorted(kind.__name__ for kind in kinds)
+        raise ValueError(
+            f"y holds labels of several types, {', '.join(names)}; make them of one type, and "
+            "drop the rows whose label is missing."
+        )
+    return np.array(y.tolist()) if kinds <= {bool, int, float} else y
 
 
 def _single_class(label: Any) -> str:

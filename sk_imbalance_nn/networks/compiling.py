@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from sk_imbalance_nn._compat import compile_arguments
 from sk_imbalance_nn.balancing.priors import binary_output_bias, softmax_output_bias
+from sk_imbalance_nn.data.targets import MULTILABEL
 from sk_imbalance_nn.networks.head_losses import HeadCrossentropy, LabelWeighted
 from sk_imbalance_nn.networks.heads import SIGMOID, Head, Output, loss_name, resolve_head
 from sk_imbalance_nn.networks.metrics import metrics_for_head
@@ -58,6 +59,8 @@ def compile_for_target(
     target_type: str,
     n_classes: int,
     label_weights: NDArray[np.float64] | None = None,
+    *,
+    one_hot: bool = False,
 ) -> Head:
     """Check the head of a network and compile it for the target.
 
@@ -75,6 +78,8 @@ def compile_for_target(
         Its classes or labels.
     label_weights : ndarray of shape (n_labels, 2), default=None
         For multilabel targets: the weight of a 0 and of a 1, a label.
+    one_hot : bool, default=False
+        Whether the labels came as one-hot rows.
 
     Returns
     -------
@@ -90,7 +95,9 @@ def compile_for_target(
     automatic = loss is None or isinstance(loss, HeadCrossentropy)
     # A continued fit meets the wrapper that an earlier one put around the loss.
     loss = loss.loss if isinstance(loss, LabelWeighted) else loss
-    head = resolve_head(output, None if automatic else loss, target_type, n_classes)
+    head = resolve_head(
+        output, None if automatic else loss, target_type, n_classes, one_hot=one_hot
+    )
     loss = HeadCrossentropy(head) if automatic else loss
     if label_weights is not None and not np.all(label_weights == 1):
         loss = LabelWeighted(_as_object(loss), label_weights)
@@ -151,9 +158,12 @@ def start_at_prior(model: keras.Model, head: Head, prior: NDArray[np.float64]) -
     bias = getattr(layer, "bias", None)
     if bias is None or tuple(bias.shape) != (head.units,) or np.any(np.asarray(bias)):
         return
+    if head.target_type != MULTILABEL and not np.all(prior):
+        return  # a first partial fit that has not met every class yet
     if head.link == SIGMOID:
-        start = np.atleast_1d(binary_output_bias(prior[1] if head.units == 1 else prior))
-        # A single sigmoid of a multilabel target never comes here: it has one unit a label.
+        start = np.atleast_1d(
+            binary_output_bias(prior if head.target_type == MULTILABEL else prior[1])
+        )
     else:
         start = softmax_output_bias(prior)
     bias.assign(start.astype(np.float32))
@@ -169,12 +179,29 @@ def output_layer_name(model: keras.Model) -> str:
 
 
 def _output_layer_of(model: keras.Model) -> Any:
-    layers = list(getattr(model, "layers", []))
+    """Return the layer with the output's bias, where the order of the layers is known."""
+    if isinstance(model, keras.Sequential):
+        layers = list(model.layers)
+    elif len(getattr(model, "output_names", None) or []) == 1:
+        layers = _path_to(model, model.get_layer(model.output_names[0]))
+    else:
+        return None
     while layers and isinstance(layers[-1], _WITHOUT_WEIGHTS):
         layers.pop()
     if not layers:
         return None
     return _output_layer_of(layers[-1]) if isinstance(layers[-1], keras.Model) else layers[-1]
+
+
+def _path_to(model: keras.Model, layer: Any) -> list[Any]:
+    """Return a layer, after those without weights before it and the first one with weights."""
+    path = [layer]
+    while isinstance(path[0], _WITHOUT_WEIGHTS):
+        before = [part for part in model.layers if part.output is path[0].input]
+        if len(before) != 1:
+            return []
+        path.insert(0, before[0])
+    return path
 
 
 def _single(loss: Any) -> Any:

@@ -139,6 +139,7 @@ def default_optimizer(
     *,
     learning_rate: Any = 5e-3,
     weight_decay: float = 1.0,
+    decays: bool = True,
     **kwargs: Any,
 ) -> keras.optimizers.Optimizer:
     """Make the optimizer of ``model=None``: AdamW with a cosine schedule.
@@ -160,6 +161,8 @@ def default_optimizer(
         Where the schedule starts; or another schedule.
     weight_decay : float, default=1.0
         Share of a kernel that decays per unit of learning rate.
+    decays : bool, default=True
+        Whether a schedule is made; callbacks that set the rate can do so only without one.
     **kwargs
         For ``keras.optimizers.AdamW``, e.g. ``clipnorm``.
 
@@ -188,7 +191,7 @@ def default_optimizer(
         if value < 1:
             raise ValueError(f"{name} must be at least 1, found {value!r}.")
     steps = math.ceil(n_rows / batch_size) * min(epochs, _COSINE_EPOCHS)
-    if isinstance(learning_rate, Real):
+    if decays and isinstance(learning_rate, Real):
         learning_rate = keras.optimizers.schedules.CosineDecay(
             float(learning_rate), steps, alpha=0.05
         )

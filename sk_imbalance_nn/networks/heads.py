@@ -56,11 +56,15 @@ class Output:
         could not be told.
     layer : str
         The last layer's name, for messages.
+    like_probabilities : bool
+        Whether the outputs for some rows could be probabilities: asked where the activation is
+        not known.
     """
 
     units: int
     activation: str | None
     layer: str = "the last layer"
+    like_probabilities: bool = True
 
 
 @dataclass(frozen=True)
@@ -128,7 +132,9 @@ class Head:
         return logits.argmax(axis=1)
 
 
-def resolve_head(output: Output, loss: Any, target_type: str, n_classes: int) -> Head:
+def resolve_head(
+    output: Output, loss: Any, target_type: str, n_classes: int, *, one_hot: bool = False
+) -> Head:
     """Return the head that an output, a loss and a target make, or refuse them.
 
     Parameters
@@ -141,6 +147,8 @@ def resolve_head(output: Output, loss: Any, target_type: str, n_classes: int) ->
         The type of the target.
     n_classes : int
         How many classes or labels it has.
+    one_hot : bool, default=False
+        Whether the labels came as one-hot rows: what a loss that Keras does not know expects.
 
     Returns
     -------
@@ -168,10 +176,10 @@ def resolve_head(output: Output, loss: Any, target_type: str, n_classes: int) ->
     _check_loss(output, name, link, target_type, n_classes)
     if link == SIGMOID:
         encoding = "column" if target_type == BINARY else "indicator"
-    elif name is None or name in _SPARSE_LOSSES or not hasattr(keras.losses, name):
+    elif name is None or name in _SPARSE_LOSSES:
         encoding = "codes"
     else:  # Keras' other losses compare each output with a target of its own
-        encoding = "one_hot"
+        encoding = "one_hot" if hasattr(keras.losses, name) or one_hot else "codes"
     return Head(target_type, n_classes, output.units, link, from_logits, encoding)
 
 
@@ -225,6 +233,12 @@ def _check_from_logits(output: Output, loss: Any, name: str | None) -> bool:
             "logits). Give the loss, e.g. loss=keras.losses.BinaryCrossentropy(from_logits=True)."
         )
     if output.activation is None:
+        if not declared and not output.like_probabilities:
+            raise ValueError(
+                f"The loss {name} takes probabilities, or does not say what it takes, but what "
+                f"{output.layer} answers with are none. End the network in a Dense layer with "
+                "an activation, or give a loss with from_logits=True."
+            )
         return bool(declared)
     answers_logits = output.activation == LINEAR
     if declared is None:

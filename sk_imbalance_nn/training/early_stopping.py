@@ -152,11 +152,34 @@ class ValidationScore:
         try:
             return float(self._scorer(self._predictions, self._X, self._y, **self._weights))
         except (TypeError, ValueError) as error:
+            if not np.all(np.isfinite(self._predictions.decision_function(self._X))):
+                raise ValueError(diverged("The network's outputs became NaN")) from error
+            weighed = "the rows have weights: does it take sample_weight? " if self._weights else ""
             raise ValueError(
                 f"scoring={self._scoring!r} cannot be computed on the validation rows: {error} "
-                "Choose a scorer that fits the target (e.g. 'average_precision', "
+                f"{weighed}Choose a scorer that fits the target (e.g. 'average_precision', "
                 "'roc_auc_ovr' for several classes), or scoring='loss'."
             ) from error
+
+
+def diverged(what: str) -> str:
+    """Return the message about a training that has blown up.
+
+    Parameters
+    ----------
+    what : str
+        What was seen of it.
+
+    Returns
+    -------
+    str
+        That, and what to try.
+    """
+    return (
+        f"{what}. Try a smaller learning rate (optimizer__learning_rate), gradient clipping "
+        "(optimizer__clipnorm=1.0), scaled inputs (StandardScaler), or logits instead of "
+        "probabilities in a custom loss."
+    )
 
 
 class BestEpoch:
@@ -170,14 +193,14 @@ class BestEpoch:
     Attributes
     ----------
     best_epoch : int
-        The best epoch, counted from 1 over the epochs seen; 0 before the first.
+        The best epoch; 0 before the first.
     best_score : float
         Its score.
 
     Examples
     --------
     >>> best = BestEpoch(n_iter_no_change=2)
-    >>> [best.update(score, None) for score in (0.1, 0.3, 0.2, 0.3)]
+    >>> [best.update(score, epoch) for epoch, score in enumerate((0.1, 0.3, 0.2, 0.3), 1)]
     [False, False, False, True]
     >>> best.best_epoch, best.best_score
     (2, 0.3)
@@ -185,19 +208,17 @@ class BestEpoch:
 
     def __init__(self, n_iter_no_change: int) -> None:
         self._patience = n_iter_no_change
-        self._epochs = 0
         self._weights: list[NDArray[Any]] | None = None
         self.best_epoch, self.best_score = 0, -np.inf
 
-    def update(self, score: float, model: keras.Model | None) -> bool:
-        """Take in one epoch's score; return whether to stop."""
-        self._epochs += 1
+    def update(self, score: float, epoch: int, model: keras.Model | None = None) -> bool:
+        """Take in the score of an epoch, counted from 1; return whether to stop."""
         # A score that is not defined is worse than any other.
         score = -np.inf if np.isnan(score) else score
         if self.best_epoch == 0 or score > self.best_score:
-            self.best_epoch, self.best_score = self._epochs, score
+            self.best_epoch, self.best_score = epoch, score
             self._weights = None if model is None else model.get_weights()
-        return self._epochs - self.best_epoch >= self._patience
+        return epoch - self.best_epoch >= self._patience
 
     def restore(self, model: keras.Model) -> None:
         """Give the network the best epoch's weights."""

@@ -13,8 +13,9 @@ each batch (a callback that overrides a batch hook, a ``train_step`` of the user
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 import keras
@@ -22,7 +23,7 @@ import numpy as np
 
 from sk_imbalance_nn._compat import seeded
 from sk_imbalance_nn.balancing.batches import EpochPlan, shuffled_plan
-from sk_imbalance_nn.training.early_stopping import BestEpoch, ValidationScore
+from sk_imbalance_nn.training.early_stopping import BestEpoch, ValidationScore, diverged
 from sk_imbalance_nn.training.monitors import (
     check_monitors,
     check_validation_monitors,
@@ -67,7 +68,7 @@ class Schedule:
 
     def validates(self, epoch: int) -> bool:
         """Say whether validation follows an epoch, counted from 0."""
-        if isinstance(self.validation_freq, int):
+        if isinstance(self.validation_freq, Integral):
             return (epoch + 1) % self.validation_freq == 0
         return epoch + 1 in self.validation_freq
 
@@ -82,13 +83,10 @@ class TrainingRun:
         For each quantity in the logs, its value after each epoch.
     n_epochs : int
         Epochs run to their end.
-    interrupted : bool
-        Whether the user stopped it.
     """
 
     history: dict[str, list[Any]] = field(default_factory=dict)
     n_epochs: int = 0
-    interrupted: bool = False
 
 
 def train(
@@ -129,13 +127,18 @@ def train(
     Returns
     -------
     TrainingRun
-        History, number of epochs, and whether it was interrupted.
+        History and number of epochs.
 
     Raises
     ------
     ValueError
         If the loss is not finite, or if a callback monitors what is not there.
     """
+    if best is not None and getattr(model.optimizer, "use_ema", False):
+        raise ValueError(
+            "The optimizer averages the weights (use_ema=True) until the end of training, but "
+            "early stopping goes back to the best epoch's. Give early_stopping=False."
+        )
     loop = _EpochLoop(model, training, validation, schedule, callbacks, rng, score)
     run = TrainingRun()
     loop.begin()
@@ -146,12 +149,11 @@ def train(
             run.n_epochs += 1
             if best is not None and schedule.validates(epoch):
                 value = -logs["val_loss"] if best_on_loss or score is None else logs[score.name]
-                if best.update(value, model):
+                if best.update(value, epoch + 1, model):
                     break
             if model.stop_training:
                 break
     except KeyboardInterrupt:
-        run.interrupted = True
         warnings.warn(
             f"Training interrupted by the user after {run.n_epochs} epochs; the network keeps "
             "what it has learnt so far.",
@@ -190,12 +192,8 @@ class _EpochLoop:
             steps=self._n_steps(),
             model=model,
         )
-        self._train = StepRunner(model, model.train_step, self._asks_after_batches(_TRAIN_HOOKS))
-        self._test = StepRunner(model, model.test_step, overrides(callbacks, _TEST_HOOKS))
-
-    def _asks_after_batches(self, hooks: Iterable[str]) -> bool:
-        own_step = getattr(type(self.model), "train_step", None) is not keras.Model.train_step
-        return own_step or overrides(self._user_callbacks, hooks)
+        self._train = StepRunner(model, "train_step", overrides(callbacks, _TRAIN_HOOKS))
+        self._test = StepRunner(model, "test_step", overrides(callbacks, _TEST_HOOKS))
 
     def begin(self) -> None:
         if self.validation is None:
@@ -273,8 +271,4 @@ class _EpochLoop:
         # Whoever brought a TerminateOnNaN wants training to end there, without an error.
         if np.isfinite(loss) or self.model.stop_training:
             return
-        raise ValueError(
-            f"The loss became {loss} in epoch {epoch + 1}. Try a smaller learning rate "
-            "(optimizer__learning_rate), gradient clipping (optimizer__clipnorm=1.0), scaled "
-            "inputs (StandardScaler), or logits instead of probabilities in a custom loss."
-        )
+        raise ValueError(diverged(f"The loss became {loss} in epoch {epoch + 1}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,8 +14,9 @@ import tensorflow as tf
 from sk_imbalance_nn._compat import logits_of
 from sk_imbalance_nn.data.inputs import n_rows, row_bytes, take_rows
 
-# A chunk of rows this large keeps the arithmetic busy and the memory bounded.
+# Chunks this large keep the arithmetic busy and the memory bounded, whatever a row takes.
 _CHUNK_BYTES = 32 * 2**20
+_CHUNK_ROWS = 8192
 
 _ACTIVATIONS = {
     "Sigmoid": "sigmoid",
@@ -72,23 +74,26 @@ class ForwardPass:
         self._model = model
         self._wants_logits = logits
         self._program: Any = None
+        self._tracing = threading.Lock()
         self.activation: str | None = None
         self.gives_logits = False
 
-    def __call__(self, x: Any) -> Any:
+    def __call__(self, x: Any, batch_size: int | None = None) -> Any:
         """Return the outputs for all rows of ``x``.
 
         Parameters
         ----------
         x : array, CSR matrix, or dict, list or tuple of them, of n rows
             The inputs of the network.
+        batch_size : int, default=None
+            Rows at a time; by default as many as a bounded memory holds.
 
         Returns
         -------
         ndarray of shape (n, units), or list or dict of them
             Logits where the network ends in a sigmoid or softmax, else its own outputs.
         """
-        step = max(1, _CHUNK_BYTES // row_bytes(x))
+        step = batch_size or rows_at_once(x)
         chunks = [self._run(take_rows(x, slice(at, at + step))) for at in range(0, n_rows(x), step)]
         if len(chunks) == 1:
             return chunks[0]
@@ -96,8 +101,10 @@ class ForwardPass:
 
     def _run(self, rows: Any) -> Any:
         tensors = as_tensors(rows, self._model)
-        if self._program is None:
-            self._program = traced(self._call, [row_specs(tensors)])
+        with self._tracing:
+            if self._program is None:
+                self._program = traced(self._call, [row_specs(tensors)])
+                self._program.get_concrete_function()
         return tf.nest.map_structure(lambda tensor: tensor.numpy(), self._program(tensors))
 
     def _call(self, x: Any) -> Any:
@@ -114,13 +121,29 @@ def _activation_of(outputs: tf.Tensor) -> str | None:
     operation = outputs.op
     while operation.type in _TRANSPARENT and operation.inputs:
         operation = operation.inputs[0].op
+    if operation.type == "ConcatV2":  # the last input is the axis
+        parts = {_activation_of(part) for part in operation.inputs[:-1]}
+        return parts.pop() if parts in ({"sigmoid"}, {"linear"}) else None
     # Dense adds its bias by AddV2 where the input has more than two axes.
     if operation.type == "AddV2":
-        operation = operation.inputs[0].op
-        while operation.type in _TRANSPARENT and operation.inputs:
-            operation = operation.inputs[0].op
-        return "linear" if _ACTIVATIONS.get(operation.type) == "linear" else None
+        return "linear" if _activation_of(operation.inputs[0]) == "linear" else None
     return _ACTIVATIONS.get(operation.type)
+
+
+def rows_at_once(x: Any) -> int:
+    """Return how many rows of a structure a bounded memory holds, hidden layers included.
+
+    Parameters
+    ----------
+    x : structure
+        The inputs of a network.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
+    return min(_CHUNK_ROWS, max(1, _CHUNK_BYTES // row_bytes(x)))
 
 
 def as_tensors(rows: Any, model: keras.Model) -> Any:
@@ -185,6 +208,49 @@ def row_specs(tensors: Any) -> Any:
     return tf.nest.map_structure(
         lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype), tensors
     )
+
+
+def check_inputs(model: keras.Model, x: Any) -> None:
+    """Refuse inputs that a network with declared inputs does not take.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Nothing is checked if it declares no inputs.
+    x : structure
+        What it is to be given.
+
+    Raises
+    ------
+    ValueError
+        If names or shapes differ; says which.
+    """
+    declared = {
+        _name(tensor): tuple(tensor.shape[1:]) for tensor in getattr(model, "inputs", None) or []
+    }
+    if not declared:
+        return
+    if isinstance(x, Mapping):
+        found = {name: tuple(part.shape[1:]) for name, part in x.items()}
+        if set(found) != set(declared):
+            raise ValueError(
+                f"The network {model.name!r} has the inputs {sorted(declared)}, but X has "
+                f"{sorted(found)}. Name keras.Input(..., name=...) and the keys alike."
+            )
+    elif len(declared) == 1 and not isinstance(x, list | tuple):
+        found = {next(iter(declared)): tuple(x.shape[1:])}
+    else:
+        return
+    for name, shape in found.items():
+        expected = declared[name]
+        if len(expected) == len(shape) and any(
+            size not in (None, have) for size, have in zip(expected, shape, strict=True)
+        ):
+            raise ValueError(
+                f"The input {name!r} of the network {model.name!r} takes rows of shape "
+                f"{expected}, but X has rows of shape {shape}. Let the builder read "
+                "meta['n_features_in_'] or meta['X_shape_']."
+            )
 
 
 def build(model: keras.Model, x: Any) -> None:

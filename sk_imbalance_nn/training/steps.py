@@ -57,15 +57,17 @@ class StepRunner:
     ----------
     model : keras.Model
         Whose step it is.
-    step : callable
-        Takes one batch, returns logs.
+    step : {"train_step", "test_step"}
+        The method that takes one batch and returns logs.
     batchwise : bool
-        Whether a chunk is one batch.
+        Whether a chunk is one batch; so it is for a step of the user's own, which may return
+        logs of its own, and where nothing is traced.
     """
 
-    def __init__(self, model: keras.Model, step: Callable[..., Any], batchwise: bool) -> None:
-        self.model, self.step = model, step
-        self.batchwise = batchwise or bool(model.run_eagerly)
+    def __init__(self, model: keras.Model, step: str, batchwise: bool) -> None:
+        self.model, self.step = model, getattr(model, step)
+        own = getattr(type(model), step) is not getattr(keras.Model, step)
+        self.batchwise = batchwise or own or bool(model.run_eagerly)
         self._program: Any = None
 
     def trace(self, example: tuple[Any, ...]) -> None:
@@ -117,7 +119,11 @@ class StepRunner:
         results = self.model.get_metrics_result()
         if isinstance(logs, dict) and set(logs) != set(results):
             results = logs
-        return {name: _number(value) for name, value in results.items()}
+        numbers = {name: _number(value) for name, value in results.items()}
+        # A step of the user's own may bypass the tracker of the loss, which then stays at zero.
+        if isinstance(logs, dict) and not np.all(np.isfinite(_number(logs.get("loss", 0.0)))):
+            numbers["loss"] = _number(logs["loss"])
+        return numbers
 
 
 def create_variables(model: keras.Model, example: tuple[Any, ...]) -> None:

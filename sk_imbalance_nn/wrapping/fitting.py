@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Integral
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, check_scalar
 
 from sk_imbalance_nn._compat import seeded
 from sk_imbalance_nn.balancing.balance import Balance
@@ -39,13 +40,16 @@ from sk_imbalance_nn.training.early_stopping import (
     check_scoring_name,
 )
 from sk_imbalance_nn.training.engine import Schedule, train
-from sk_imbalance_nn.training.forward import ForwardPass, build
+from sk_imbalance_nn.training.forward import ForwardPass, build, check_inputs, rows_at_once
 from sk_imbalance_nn.wrapping.persistence import NotSaved
 from sk_imbalance_nn.wrapping.preparing import Data, PreparingWrapper, ValidationSource
 from sk_imbalance_nn.wrapping.routing import copied_callbacks
 
 _DEFAULT_BATCH_SIZE = 32
 _VALIDATION_BATCH_SIZE = 1024
+_ROWS_LOOKED_AT = 256
+# Keras lets these set the learning rate only where no schedule does.
+_RATE_SETTERS = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLROnPlateau)
 _ALL_ROWS = 2**31 - 1
 
 
@@ -67,11 +71,11 @@ class FittingWrapper(PreparingWrapper):
         needed = not partial and self._needs_split(data, callbacks)
         training, validation = self._split(data, source, needed=needed)
         stops_early = not partial and self._stops_early(validation, callbacks)
-        earlier = self._balance if continued and partial else None
-        balance = self._weigh(training, earlier)
-        schedule = self._schedule(options, len(training.rows), initial_epoch)
+        balance = self._weigh(training, continued=continued, partial=partial)
+        schedule = self._schedule(options, training, initial_epoch)
         if not continued:
-            self._build(training, balance, schedule)
+            given = {} if partial else options
+            self._build(training, balance, schedule, self._routed("fit", "epochs", given, 1))
         best = BestEpoch(self.n_iter_no_change) if stops_early else None
         run = train(
             self.model_,
@@ -116,6 +120,11 @@ class FittingWrapper(PreparingWrapper):
         check_scoring_name(self.scoring)
         # SciKeras' own seeding would leave TensorFlow's determinism switched on for good.
         self._random_state = None
+        if continued and not self.model_.compiled:
+            raise ValueError(
+                "The network is not compiled: it was loaded without its loss. Give it to load, as "
+                "custom_objects or as a parameter."
+            )
         if not continued:
             for name in [*self._get_metadata(), "_balance", "_head", "_forward"]:
                 vars(self).pop(name, None)
@@ -141,25 +150,30 @@ class FittingWrapper(PreparingWrapper):
     # --------------------------------------------------------------------------------------
     # Build
 
-    def _schedule(self, options: Mapping[str, Any], n: int, initial_epoch: int) -> Schedule:
+    def _schedule(self, options: Mapping[str, Any], data: Data, initial_epoch: int) -> Schedule:
         def option(name: str, default: Any = None) -> Any:
             return self._routed("fit", name, options, default)
 
+        def count(name: str, least: int, replacements: Mapping[Any, Any]) -> Any:
+            value = option(name)
+            if value in replacements:
+                return replacements[value]
+            return check_scalar(value, name, Integral, min_val=least)
+
+        n = len(data.rows)
         automatic = default_batch_size(n) if self._has_default_network else _DEFAULT_BATCH_SIZE
-        sizes = {None: automatic, -1: n}
-        batch_size = option("batch_size")
-        validation_sizes = {None: _VALIDATION_BATCH_SIZE, -1: _ALL_ROWS}
-        validation_batch_size = option("validation_batch_size")
         verbose = option("verbose", 0)
         return Schedule(
-            epochs=initial_epoch + option("epochs"),
+            epochs=initial_epoch + count("epochs", 0, {}),
             initial_epoch=initial_epoch,
-            batch_size=sizes.get(batch_size, batch_size),
-            validation_batch_size=validation_sizes.get(
-                validation_batch_size, validation_batch_size
+            batch_size=count("batch_size", 1, {None: automatic, -1: n}),
+            validation_batch_size=count(
+                "validation_batch_size",
+                1,
+                {None: min(_VALIDATION_BATCH_SIZE, rows_at_once(data.x)), -1: _ALL_ROWS},
             ),
             shuffle=option("shuffle", True),
-            steps_per_epoch=option("steps_per_epoch"),
+            steps_per_epoch=count("steps_per_epoch", 1, {None: None}),
             validation_freq=option("validation_freq", 1),
             verbose=1 if verbose == "auto" else int(verbose),
         )
@@ -171,7 +185,7 @@ class FittingWrapper(PreparingWrapper):
     def _default_builder(self) -> Any:
         return default_network
 
-    def _build(self, data: Data, balance: Balance | None, schedule: Schedule) -> None:
+    def _build(self, data: Data, balance: Balance | None, schedule: Schedule, epochs: int) -> None:
         """Build the network, compile it, and start it at the prior."""
         with seeded(self._build_seed):
             model = self._build_keras_model()
@@ -180,9 +194,14 @@ class FittingWrapper(PreparingWrapper):
                     f"model=... returned {type(model).__name__}; expected a keras.Model. Does "
                     "the builder end with `return model`?"
                 )
+            check_inputs(model, data.x)
             build(model, data.x)
             self.model_ = model
-            arguments = compile_arguments_of(model, self._compile_kwargs_for(data, schedule))
+            if model.compiled:
+                self._warn_of_unused_parameters()
+            arguments = compile_arguments_of(
+                model, {} if model.compiled else self._compile_kwargs_for(data, schedule, epochs)
+            )
         check_same_loss(self.loss, arguments.get("loss"))
         self._forward = ForwardPass(model, logits=self._own_target)
         if balance is None:
@@ -192,15 +211,14 @@ class FittingWrapper(PreparingWrapper):
         if self._has_default_network:
             adapt_normalization(model, data.of(data.x), data.of(data.weight))
 
-    def _compile_kwargs_for(self, data: Data, schedule: Schedule) -> dict[str, Any]:
-        if self.model_.compiled:
-            return {}
+    def _compile_kwargs_for(self, data: Data, schedule: Schedule, epochs: int) -> dict[str, Any]:
         kwargs = self._get_compile_kwargs()
         if self._has_default_network and self.optimizer == "auto":
             kwargs["optimizer"] = default_optimizer(
                 len(data.rows),
                 schedule.batch_size,
-                max(self.epochs, 1),
+                max(epochs, 1),
+                decays=not any(isinstance(part, _RATE_SETTERS) for part in self._fit_callbacks),
                 **self._routed_to("optimizer"),
             )
         return kwargs
@@ -219,14 +237,20 @@ class FittingWrapper(PreparingWrapper):
     def _compile_for_target(
         self, model: keras.Model, arguments: Mapping[str, Any], data: Data, balance: Balance
     ) -> None:
-        outputs = self._forward(take_rows(data.x, data.rows[:1]))
-        if isinstance(outputs, list | tuple | dict) or np.ndim(outputs) < 2:
+        outputs = self._forward(take_rows(data.x, data.rows[:_ROWS_LOOKED_AT]))
+        if not isinstance(outputs, np.ndarray) or outputs.size != len(outputs) * outputs.shape[-1]:
             raise ValueError(
                 f"{model.name} does not answer with one row of units for each row of X, but with "
-                f"{_described(outputs)}. Networks with several outputs need a target_encoder of "
-                "your own."
+                f"{_described(outputs)}. Flatten or pool what comes before the last layer "
+                "(return_sequences=False in a recurrent one); networks with several outputs need "
+                "a target_encoder of your own."
             )
-        output = Output(outputs.shape[-1], self._forward.activation, output_layer_name(model))
+        output = Output(
+            outputs.shape[-1],
+            self._forward.activation,
+            output_layer_name(model),
+            like_probabilities=bool(np.all((outputs >= 0) & (outputs <= 1))),
+        )
         several = self.target_type_ == MULTILABEL
         self._head = compile_for_target(
             model,
@@ -235,6 +259,7 @@ class FittingWrapper(PreparingWrapper):
             self.target_type_,
             self.n_classes_,
             balance.weights if several else None,
+            one_hot=self.target_encoder_.one_hot_,
         )
         if self.output_bias == "auto" and not isinstance(self._given_model, keras.Model):
             start_at_prior(model, self._head, balance.training_prior)
@@ -254,7 +279,11 @@ class FittingWrapper(PreparingWrapper):
             codes,
             validation.of(validation.weight),
         )
-        score()
+        if np.isnan(score()):
+            raise ValueError(
+                f"scoring={self.scoring!r} is not defined on the validation rows: do they hold "
+                "rows of every class?"
+            )
         return score
 
     def _scored_target(self, validation: Data, training: Data) -> tuple[Any, Any, Any, bool]:
@@ -273,9 +302,9 @@ class FittingWrapper(PreparingWrapper):
         reverse = bool(np.mean(training.of(training.y)) > 0.5)
         return (1 - codes if reverse else codes), classes, _unchanged, reverse
 
-    def _logits(self, X: Any) -> NDArray[np.float64]:
+    def _logits(self, X: Any, batch_size: int | None = None) -> NDArray[np.float64]:
         """Return logits of shape (n, units) for checked rows."""
-        outputs = self._forward(self.feature_encoder_.transform(X))
+        outputs = self._forward(self.feature_encoder_.transform(X), batch_size)
         are_logits = self._forward.gives_logits or self._head.from_logits
         return self._head.logits(outputs, are_logits=are_logits)
 

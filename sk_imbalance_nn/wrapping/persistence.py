@@ -126,7 +126,8 @@ def read_estimator(
     missing = {name: NotSaved(what) for name, what in content["left_out"].items()}
     estimator = kind(**{**given, **missing, **params})
     state = {name: restored(value) for name, value in content["state"].items()}
-    state["model_"] = model_from_bytes(network, dict(custom_objects or {}))
+    known = {value.__name__: value for value in params.values() if hasattr(value, "__name__")}
+    state["model_"] = model_from_bytes(network, {**known, **(custom_objects or {})})
     # The way that unpickling takes too: it makes the forward pass.
     estimator.__setstate__({**vars(estimator), **state})
     return estimator

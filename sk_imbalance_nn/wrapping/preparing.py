@@ -10,6 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import type_of_target
 from sklearn.utils.validation import check_consistent_length
@@ -159,14 +160,30 @@ class PreparingWrapper(RoutedWrapper):
         if source.split is None and not needed:
             return data, None
         split = _DEFAULT_FRACTION if source.split is None else source.split
-        strata, labels = data.of(data.strata), self.classes_ if self._own_target else None
-        if isinstance(split, Real):
+        labels = self.classes_ if self._own_target else None
+        if isinstance(split, Real) and source.groups is None:
+            strata = data.of(data.strata)
             holdout = stratified_holdout(strata, float(split), self._split_seed, labels)
+            parts = data.rows[holdout.train], data.rows[holdout.validation]
         else:
-            groups = None if source.groups is None else np.asarray(source.groups)[data.rows]
-            holdout = holdout_from_splitter(split, strata, strata, groups, labels)
-        train_rows, validation_rows = data.rows[holdout.train], data.rows[holdout.validation]
-        return replace(data, rows=train_rows), replace(data, rows=validation_rows)
+            splitter = self._group_splitter(data, split) if isinstance(split, Real) else split
+            check_consistent_length(data.strata, source.groups)
+            # A splitter knows all rows, those of weight zero too.
+            holdout = holdout_from_splitter(
+                splitter, data.strata, data.strata, source.groups, labels
+            )
+            parts = tuple(np.intersect1d(p, data.rows) for p in (holdout.train, holdout.validation))
+        return replace(data, rows=parts[0]), replace(data, rows=parts[1])
+
+    def _group_splitter(self, data: Data, fraction: float) -> Any:
+        """Return a splitter for a fraction of the rows that keeps groups together."""
+        if data.strata.ndim == 2:
+            raise ValueError(
+                "groups and a fraction do not split a multilabel target; give validation_split= "
+                "a splitter that knows groups, such as GroupShuffleSplit, or validation_data."
+            )
+        n_splits = max(2, round(1 / fraction))
+        return StratifiedGroupKFold(n_splits, shuffle=True, random_state=self._split_seed)
 
     def _needs_split(self, data: Data, callbacks: list[Any]) -> bool:
         """Decide whether to hold rows out where nobody asked for it."""
@@ -201,16 +218,23 @@ class PreparingWrapper(RoutedWrapper):
     # --------------------------------------------------------------------------------------
     # Weigh
 
-    def _weigh(self, data: Data, earlier: Balance | None = None) -> Balance | None:
+    def _weigh(
+        self, data: Data, *, continued: bool = False, partial: bool = False
+    ) -> Balance | None:
         """Decide what classes weigh, and remember the priors before and after."""
         if not self._own_target:
             return None
         y, weight = data.of(data.y), data.of(data.weight)
         if self.target_type_ == MULTILABEL:
-            balance = balance_labels(self.class_weight, y, weight)
+            # Label weights are part of the compiled loss: those of the first fit stay.
+            rule = self.class_weight_ if continued else self.class_weight
+            balance = balance_labels(rule, y, weight)
             self.class_weight_: Any = balance.weights
         else:
-            balance = balance_classes(self.class_weight, y, self.classes_, weight, earlier)
+            earlier = self._balance if continued and partial else None
+            balance = balance_classes(
+                self.class_weight, y, self.classes_, weight, earlier, several=not partial
+            )
             self.class_weight_ = dict(
                 zip(self.classes_.tolist(), balance.weights.tolist(), strict=True)
             )
@@ -234,6 +258,11 @@ class PreparingWrapper(RoutedWrapper):
         if self.class_weight is None and data.weight is None:
             return None
         weights = np.ones(n_rows(data.X))
+        if self.class_weight == "effective":
+            raise ValueError(
+                "class_weight='effective' needs the classes of y, which a target_encoder of your "
+                "own keeps to itself; use 'balanced', a dict or None."
+            )
         if self.class_weight is not None and np.ndim(data.labels) in (1, 2):
             weights = compute_sample_weight(self.class_weight, data.labels)
         if data.weight is not None:

@@ -175,6 +175,10 @@ class RoutedWrapper(BaseWrapper):
             prefix, _, rest = name.partition("__")
             if not rest:
                 known = name in bare or "**" in bare
+            elif prefix in ("loss", "callbacks", "optimizer") and (
+                refusal := self._refusal_of_routing(prefix)
+            ):
+                raise TypeError(f"{name} has no receiver: {refusal}")
             elif prefix in accepted:
                 routed_to = rest.partition("__")[0]
                 known = bool({routed_to, "**"} & accepted[prefix]) or routed_to.isdigit()
@@ -182,6 +186,22 @@ class RoutedWrapper(BaseWrapper):
                 known = prefix in ("loss", "metrics", "callbacks", "score")
             if not known:
                 raise TypeError(unknown_name(type(self).__name__, name, candidates))
+
+    def _warn_of_unused_parameters(self) -> None:
+        """Say which parameters a network that came compiled has no use for."""
+        builder = self._check_model_param()
+        if {"compile_kwargs", "params", "**"} & _accepted_by(builder):
+            return
+        defaults = {"optimizer": "auto", "metrics": None}
+        unused = [name for name, default in defaults.items() if getattr(self, name) is not default]
+        prefixes = ("optimizer__", "loss__", "metrics__", "compile__")
+        unused += [name for name in self.get_params(deep=False) if name.startswith(prefixes)]
+        if unused:
+            warnings.warn(
+                f"The network came compiled, so these are not used: {', '.join(unused)}. Return "
+                "it uncompiled, or let the builder take compile_kwargs.",
+                stacklevel=2,
+            )
 
     def _routed_to(self, destination: str) -> dict[str, Any]:
         """Return the parameters with a prefix, without it."""
@@ -191,6 +211,17 @@ class RoutedWrapper(BaseWrapper):
             for name, value in self.get_params(deep=False).items()
             if name.startswith(prefix)
         }
+
+    def _refusal_of_routing(self, destination: str) -> str:
+        """Say why parameters with a prefix cannot be passed on; nothing if they can."""
+        target = getattr(self, destination)
+        if destination == "loss" and _is_auto(target):
+            return "loss='auto' takes no parameters; name a loss."
+        if destination == "callbacks" and target is None:
+            return "callbacks=None; give a callback's class."
+        if destination == "optimizer" and isinstance(target, keras.optimizers.Optimizer):
+            return "optimizer is an instance; give its name or class."
+        return ""
 
     def _routed(self, destination: str, name: str, given: Mapping[str, Any], default: Any) -> Any:
         """Return an option: from the call, by its prefix, by its bare name, or the default."""
