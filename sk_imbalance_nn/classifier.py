@@ -60,7 +60,8 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         "auto" is the cross-entropy that fits the target and the last layer.
     metrics : list or dict of str, class or keras.metrics.Metric, default=None
         Keras metrics for `history_`. Named by strings they mean the same for every last layer,
-        and see every class: ``"Precision"`` of several classes is their macro average.
+        and see every class: ``"Precision"`` of several classes is their macro average. For binary
+        targets the second of `classes_` is the positive one, as in scikit-learn.
     class_weight : {"balanced", "effective"}, dict, array-like or None, default="balanced"
         "balanced": inverse to the classes' frequencies. "effective": by the effective number of
         rows (Cui et al. 2019, with beta 0.9999). A dict is keyed by labels. For multilabel

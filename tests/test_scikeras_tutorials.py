@@ -439,9 +439,11 @@ class TestInitialization:
             clf.predict_proba(X)
 
     def test_network_compiled_by_the_builder_is_left_alone(self, binary):
-        """Advanced, Compilation, route 1: the constructor's compile parameters are ignored."""
+        """Advanced, Compilation, route 1; unlike SciKeras, we say what is not used."""
         X, y = binary
-        clf = KerasClassifier(compiled_net, optimizer="adam", epochs=1, verbose=0).fit(X, y)
+        clf = KerasClassifier(compiled_net, optimizer="adam", epochs=1, verbose=0)
+        with pytest.warns(UserWarning, match="these are not used: optimizer"):
+            clf.fit(X, y)
         assert isinstance(clf.model_.optimizer, keras.optimizers.SGD)
         assert clf.model_.loss == "binary_crossentropy"
 

@@ -185,7 +185,8 @@ class RoutedWrapper(BaseWrapper):
             else:
                 known = prefix in ("loss", "metrics", "callbacks", "score")
             if not known:
-                raise TypeError(unknown_name(type(self).__name__, name, candidates))
+                of_prefix = [part for part in candidates if part.startswith(f"{prefix}__")]
+                raise TypeError(unknown_name(type(self).__name__, name, of_prefix or candidates))
 
     def _warn_of_unused_parameters(self) -> None:
         """Say which parameters a network that came compiled has no use for."""
@@ -271,9 +272,17 @@ def unknown_name(where: str, name: str, accepted: Iterable[str]) -> str:
     >>> unknown_name("fit", "epoch", ["epochs", "verbose"])
     "fit got the parameter 'epoch', which nothing accepts; did you mean 'epochs'?"
     """
-    near = get_close_matches(name, sorted(set(accepted) - {"**"}), n=1)
+    candidates = sorted(set(accepted) - {"**"})
+    initials = [other for other in candidates if _initials(other) == name]
+    near = initials or get_close_matches(name, candidates, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"{where} got the parameter {name!r}, which nothing accepts{hint}"
+
+
+def _initials(name: str) -> str:
+    """Shorten ``"optimizer__learning_rate"`` to ``"optimizer__lr"``, as users do."""
+    prefix, separator, rest = name.rpartition("__")
+    return prefix + separator + "".join(word[:1] for word in rest.split("_"))
 
 
 def _is_auto(loss: Any) -> bool:
