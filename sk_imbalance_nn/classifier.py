@@ -521,14 +521,13 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         x = self.feature_encoder_.transform(validate_inputs(self, X, reset=False))
         if self._callbacks_for_predict(predict_params) or self._own_target:
             return self._predict_by_keras(x, predict_params)
-        return self._forward(x)
+        return self._forward(x, self._batch_size_for_predict(x, predict_params))
 
     def _predict_by_keras(self, x: Any, options: Mapping[str, Any]) -> Any:
         """Predict batch by batch, so that callbacks hear of each."""
-        batch_size = self._routed("predict", "batch_size", options, None)
         return self.model_.predict(
             x,
-            batch_size=n_rows(x) if batch_size == -1 else batch_size,
+            batch_size=self._batch_size_for_predict(x, options),
             steps=self._routed("predict", "steps", options, None),
             verbose=0,
             callbacks=self._callbacks_for_predict(options),

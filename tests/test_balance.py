@@ -93,6 +93,22 @@ def test_a_continued_training_may_see_a_single_class():
     assert later.row_factors[0] == 1
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_a_training_may_begin_with_a_single_class(rule):
+    first = balance_classes(rule, np.array([1, 1]), CLASSES, several=False)
+    assert first.prior.tolist() == first.training_prior.tolist() == [0, 1, 0]
+    assert first.row_factors[1] == 1
+    whole = balance_classes(rule, np.array([1, 1, 0, 2, 2]), CLASSES)
+    later = balance_classes(rule, np.array([0, 2, 2]), CLASSES, earlier=first, several=False)
+    np.testing.assert_allclose(later.weights, whole.weights)
+    np.testing.assert_allclose(later.prior, whole.prior)
+
+
+def test_messages_name_a_single_class_as_python_writes_it():
+    with pytest.raises(ValueError, match="one class, 7; a classifier needs"):
+        balance_classes(None, np.array([1, 1]), np.array([5, 7]))
+
+
 @pytest.mark.parametrize("sample_weight", [None, np.array([1.0, 2.0, 0.0])])
 def test_rows_of_a_single_class_are_refused(sample_weight):
     codes = np.array([1, 1, 1 if sample_weight is None else 0])

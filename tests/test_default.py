@@ -275,6 +275,12 @@ def test_arguments_reach_the_optimizer():
     assert (optimizer.weight_decay, optimizer.clipnorm) == (0.25, 2.0)
 
 
+def test_the_rate_stays_settable_where_a_callback_is_to_set_it():
+    optimizer = default_optimizer(100, 10, 10, learning_rate=0.25, decays=False)
+    optimizer.learning_rate = float(optimizer.learning_rate) / 2
+    assert float(optimizer.learning_rate) == 0.125
+
+
 @pytest.mark.parametrize("name", ["n_rows", "batch_size", "epochs"])
 def test_sizes_below_one_are_refused(name):
     sizes = {"n_rows": 10, "batch_size": 5, "epochs": 2, name: 0}

@@ -186,6 +186,40 @@ def test_heads_that_do_not_fit_are_refused_with_a_cure(target, output, loss, rea
     assert cure in str(caught.value)
 
 
+@pytest.mark.parametrize("loss", [own_loss, OwnLoss(), OwnLoss])
+@pytest.mark.parametrize(
+    ("target", "output", "one_hot", "encoding"),
+    [
+        (MULTICLASS, Output(3, "softmax"), True, "one_hot"),
+        (MULTICLASS, Output(3, "softmax"), False, "codes"),
+        (BINARY, Output(2, "softmax"), True, "one_hot"),
+        (BINARY, Output(2, "softmax"), False, "codes"),
+        (BINARY, Output(1, "sigmoid"), True, "column"),
+        (MULTILABEL, Output(3, "sigmoid"), False, "indicator"),
+    ],
+)
+def test_losses_that_keras_does_not_know_get_labels_as_they_came(
+    loss, target, output, one_hot, encoding
+):
+    head = resolve_head(output, loss, target, N_CLASSES[target], one_hot=one_hot)
+    assert head.encoding == encoding
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", None])
+def test_sparse_losses_get_codes_even_for_one_hot_rows(loss):
+    head = resolve_head(Output(3, "softmax"), loss, MULTICLASS, 3, one_hot=True)
+    assert head.encoding == "codes"
+
+
+@pytest.mark.parametrize("loss", ["binary_crossentropy", BCE(), FOCAL(), own_loss])
+def test_unclear_outputs_must_look_like_what_the_loss_takes(loss):
+    unclear = Output(1, None, "the output layer 'end'", like_probabilities=False)
+    with pytest.raises(ValueError, match=r"takes probabilities.*'end' answers with are none"):
+        resolve_head(unclear, loss, BINARY, 2)
+    assert not resolve_head(Output(1, None), loss, BINARY, 2).from_logits
+    assert resolve_head(unclear, BCE(from_logits=True), BINARY, 2).from_logits
+
+
 def test_messages_name_the_users_layer():
     with pytest.raises(ValueError, match="the output layer 'fraud': 3 units"):
         resolve_head(Output(3, "sigmoid", "the output layer 'fraud'"), None, BINARY, 2)
@@ -576,6 +610,67 @@ def test_the_first_predictions_are_the_prior(name, form):
     outputs = model.predict_on_batch(np.ones((3, 2), np.float32))
     logits = head.logits(outputs, are_logits=form == "logits")
     np.testing.assert_allclose(head.probabilities(logits), np.tile(prior, (3, 1)), rtol=1e-5)
+
+
+def functional(units, *behind):
+    x = keras.Input((2,))
+    hidden = keras.layers.Dense(units, activation="tanh", name="hidden")(x)
+    last = keras.layers.Dense(units, name="last")
+    y = keras.Sequential([last])(hidden) if behind == ("nested",) else last(hidden)
+    for layer in behind if behind != ("nested",) else ():
+        y = layer(y)
+    return keras.Model(x, y), last
+
+
+@pytest.mark.parametrize("name", HEADS)
+@pytest.mark.parametrize("form", ["plain", "activation", "reshape and activation", "nested"])
+def test_the_prior_is_found_a_layer_with_weights_in_functional_networks(name, form):
+    head = HEADS[name]
+    ends = [keras.layers.Activation(head.link)]
+    behind = {
+        "plain": [],
+        "activation": ends,
+        "reshape and activation": [keras.layers.Reshape((head.units,)), *ends],
+        "nested": ["nested"],
+    }[form]
+    model, last = functional(head.units, *behind)
+    start_at_prior(model, head, PRIORS[name])
+    np.testing.assert_allclose(
+        head.probabilities(last.bias.numpy()[None])[0], PRIORS[name], rtol=1e-5
+    )
+    assert not model.get_layer("hidden").bias.numpy().any()
+
+
+def test_no_bias_is_written_where_several_layers_meet_at_the_output():
+    x = keras.Input((2,))
+    parts = [keras.layers.Dense(1)(x) for _ in range(2)]
+    model = keras.Model(x, keras.layers.Add()(parts))
+    start_at_prior(model, HEADS["one sigmoid"], np.array([0.9, 0.1]))
+    assert not any(layer.bias.numpy().any() for layer in model.layers[1:3])
+
+
+class LastIsHidden(keras.Model):
+    """Its layers in another order than they are called in."""
+
+    def __init__(self):
+        super().__init__()
+        self.out, self.hidden = keras.layers.Dense(1), keras.layers.Dense(1)
+
+    def call(self, x):
+        return self.out(self.hidden(x))
+
+
+def test_no_bias_is_written_where_the_order_of_layers_is_not_known():
+    model = LastIsHidden()
+    model(np.ones((1, 2)))
+    start_at_prior(model, HEADS["one sigmoid"], np.array([0.9, 0.1]))
+    assert not (model.out.bias.numpy().any() or model.hidden.bias.numpy().any())
+
+
+def test_no_bias_is_written_before_every_class_has_been_met():
+    model = network(1)
+    start_at_prior(model, HEADS["one sigmoid"], np.array([1.0, 0.0]))
+    assert model.layers[-1].bias.numpy().tolist() == [0.0]
 
 
 @pytest.mark.parametrize("head", [HEADS["one sigmoid"], HEADS["two softmax"]])

@@ -151,6 +151,14 @@ def test_columns_are_found_by_slice_position_or_name(form, columns):
     assert dense["right"].tolist() == TABLE.tolist()
 
 
+@pytest.mark.parametrize("column", [1, -2, np.int64(1), "b"], ids=repr)
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+def test_a_single_column_needs_no_list(form, column):
+    names = np.array(["a", "b", "c"])
+    part = InputSplitter({"left": column}).fit(form(TABLE), names).transform(form(TABLE))["left"]
+    assert take_rows(part, slice(None)).tolist() == TABLE[:, [1]].tolist()
+
+
 @quick
 @given(st.lists(st.integers(0, 2), min_size=1), st.lists(st.integers(0, 3), min_size=1))
 def test_splitting_commutes_with_taking_rows(columns, rows):
@@ -170,6 +178,8 @@ def test_without_inputs_the_table_passes_through():
         (["a"], None, r"unnamed \(give positions\)"),
         ([0, 3], None, r"asks for the columns \[3\]; X has 3"),
         ([-4], None, r"columns \[-4\]"),
+        (3, None, r"asks for the columns \[3\]; X has 3"),
+        ("abc", np.array(["a", "b", "c"]), r"names the columns \['abc'\]"),
     ],
 )
 def test_columns_that_do_not_exist_are_refused(columns, names, message):

@@ -123,6 +123,52 @@ def test_targets_that_are_no_classes_are_refused_with_a_cure(y, message):
         TargetEncoder().fit(y)
 
 
+@pytest.mark.parametrize(
+    ("y", "kind"),
+    [
+        (np.array([0, 1, 2, 1], dtype=object), "i"),
+        (np.array([True, False, True], dtype=object), "b"),
+        (np.array([0.0, 1, 2.0], dtype=object), "f"),
+        (np.array([[0, 1], [1, 1]], dtype=object), "i"),
+        (pd.Series([0, 1, 1], dtype="Int64"), "i"),
+        (pd.Series([True, False], dtype="boolean"), "b"),
+        (pd.Series(["b", "a"], dtype="string"), "O"),
+    ],
+    ids=str,
+)
+def test_boxed_labels_come_back_in_a_type_of_their_own(y, kind):
+    encoder = TargetEncoder().fit(y)
+    back = encoder.inverse_transform(encoder.transform(y))
+    assert back.tolist() == np.asarray(y).tolist()
+    assert back.dtype == encoder.dtype_
+    assert back.dtype.kind in (kind, "OTU"[kind != "O" :])
+
+
+@pytest.mark.parametrize(
+    ("y", "kinds"),
+    [
+        (np.array(["a", "b", None], dtype=object), "NoneType, str"),
+        (np.array([0, 1, None], dtype=object), "NoneType, int"),
+        (np.array(["a", 1, "b"], dtype=object), "int, str"),
+        (np.array([True, 1, 0], dtype=object), "bool, int"),
+        (pd.Series([True, False, None], dtype="boolean"), "NAType, bool"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("how", ["fit", "transform"])
+def test_missing_labels_and_labels_of_several_types_are_refused(y, kinds, how):
+    encoder = TargetEncoder().fit([0, 1])
+    with pytest.raises(ValueError, match=f"labels of several types, {kinds}; .*of one type.*drop"):
+        getattr(encoder, how)(y)
+
+
+@pytest.mark.parametrize("how", ["fit", "transform"])
+def test_missing_labels_of_a_nullable_column_are_refused(how):
+    encoder = TargetEncoder().fit([0, 1])
+    with pytest.raises(ValueError, match=r"several types, NAType, int|y contains NaN"):
+        getattr(encoder, how)(pd.Series([0, 1, None], dtype="Int64"))
+
+
 def test_labels_outside_the_classes_given_are_refused():
     with pytest.raises(ValueError, match=r"y holds \['d'\], not among classes=\['a', 'b'\]"):
         TargetEncoder(classes=["a", "b"]).fit(["a", "d"])

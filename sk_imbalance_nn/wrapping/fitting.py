@@ -110,7 +110,8 @@ class FittingWrapper(PreparingWrapper):
             raise
 
     def _trained_variables(self) -> list[Any]:
-        return [*self.model_.variables, *getattr(self.model_.optimizer, "variables", [])]
+        optimizer = getattr(self.model_, "optimizer", None)  # none if it is not compiled
+        return [*self.model_.variables, *getattr(optimizer, "variables", [])]
 
     def _start(self, *, continued: bool, reseeded: bool = True) -> None:
         """Check the parameters, forget an earlier fit, and seed this one."""
@@ -145,7 +146,8 @@ class FittingWrapper(PreparingWrapper):
         self._initialize_callbacks()
         given = options.get("callbacks") or []
         given = list(given) if isinstance(given, list | tuple) else [given]
-        return [*self._fit_callbacks, *copied_callbacks(given, {})]
+        self._fit_callbacks = [*self._fit_callbacks, *copied_callbacks(given, {})]
+        return self._fit_callbacks
 
     # --------------------------------------------------------------------------------------
     # Build

@@ -182,7 +182,8 @@ class PreparingWrapper(RoutedWrapper):
                 "groups and a fraction do not split a multilabel target; give validation_split= "
                 "a splitter that knows groups, such as GroupShuffleSplit, or validation_data."
             )
-        n_splits = max(2, round(1 / fraction))
+        # A fraction of 1/k is one of k folds; no more folds than the rarest class has rows.
+        n_splits = max(2, min(round(1 / fraction), _rarest(data, 0)))
         return StratifiedGroupKFold(n_splits, shuffle=True, random_state=self._split_seed)
 
     def _needs_split(self, data: Data, callbacks: list[Any]) -> bool:
