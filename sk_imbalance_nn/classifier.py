@@ -52,10 +52,11 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         ``meta`` (a dict with ``n_features_in_``, ``n_classes_``, ``target_type_``, ``X_shape_``,
         ...), ``compile_kwargs``, ``params``, and arguments of its own. A ``keras.Model`` is never
         trained in place: each fit starts from a copy with its weights. None is the library's own
-        network for tables, with arguments ``width``, ``depth`` and ``dropout``.
+        network for tables, with arguments ``width=128``, ``depth=2`` and ``dropout=0.3``.
     optimizer : str, class or keras.optimizers.Optimizer, default="auto"
         "auto" is Adam, or for ``model=None`` AdamW with a cosine schedule. Instances are copied
-        for each fit. Not used by builders that compile.
+        for each fit. Not used by builders that compile. With the schedule,
+        ``optimizer__learning_rate`` is where it starts; it ends after ``min(epochs, 50)`` epochs.
     loss : str, class, callable or keras.losses.Loss, default="auto"
         "auto" is the cross-entropy that fits the target and the last layer.
     metrics : list or dict of str, class or keras.metrics.Metric, default=None
@@ -72,7 +73,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         "auto": the bias of a new output layer starts at the log prior that training will see.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when `scoring` on the validation rows no longer improves, and keep the best
-        epoch. "auto": if the validation rows hold at least 10 of the rarest class and no
+        epoch. "auto": if the validation rows hold at least 20 of the rarest class and no
         ``keras.callbacks.EarlyStopping`` is among the callbacks.
     validation_split : float, splitter or None, default=None
         A share of the rows, drawn at random with every class in both parts, or the first split of
@@ -143,6 +144,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
     See Also
     --------
     sk_imbalance_nn.output_layer : The last layer that fits the target, for builders.
+    save, load : One file that runs no code when it is read; joblib serves whole Pipelines.
 
     Notes
     -----
@@ -262,7 +264,8 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
             What each row counts in the loss, and in `scoring`. A weight of zero is the row left
             out; only ratios matter.
         validation_data : tuple (X, y) or (X, y, sample_weight), default=None
-            Rows to validate on, instead of a split of `X`.
+            Rows to validate on, instead of a split of `X`. A Pipeline does not transform them;
+            scale them as its earlier steps would.
         groups : array-like of shape (n_samples,), default=None
             For a ``validation_split`` that keeps groups together.
         **fit_params

@@ -682,3 +682,19 @@ def test_nothing_but_the_refusals_and_warnings_above_is_said():
     assert [
         str(warning.message) for warning in said if "__array__" not in str(warning.message)
     ] == []
+
+
+@pytest.mark.parametrize(("n_rare", "stops"), [(190, False), (200, True)])
+def test_stopping_by_itself_takes_twenty_validation_rows_of_the_rarest_class(n_rare, stops):
+    X = np.zeros((600, 2), dtype=np.float32)
+    y = (np.arange(600) < n_rare).astype(int)
+    fitted = BalancedKerasClassifier(net, epochs=1, batch_size=-1, run_eagerly=True).fit(X, y)
+    assert (fitted.best_iteration_ == 1) is stops
+    assert ("val_loss" in fitted.history_) is stops
+
+
+def test_a_stopping_callback_of_the_users_switches_the_automatic_one_off():
+    X, y = np.zeros((600, 2), dtype=np.float32), np.arange(600) % 2
+    theirs = keras.callbacks.EarlyStopping("loss")
+    estimator = BalancedKerasClassifier(net, epochs=1, batch_size=-1, callbacks=theirs)
+    assert estimator.set_params(run_eagerly=True).fit(X, y).best_iteration_ is None

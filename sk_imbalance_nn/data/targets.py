@@ -133,6 +133,14 @@ class TargetEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return np.asarray(y.argmax(axis=1))
         if y.ndim != 1:
             raise ValueError(f"y has shape {y.shape}; the classifier was fitted on 1-D labels.")
+        if (y.dtype.kind in "US") != (self.classes_.dtype.kind in "US") and "O" not in (
+            y.dtype.kind,
+            self.classes_.dtype.kind,
+        ):
+            raise ValueError(
+                f"y holds labels such as {y[0].item()!r}, but the classifier was fitted on the "
+                f"classes {self._names()}."
+            )
         codes = np.searchsorted(self.classes_, y).clip(max=self.n_classes_ - 1)
         unseen = self.classes_[codes] != y
         if np.any(unseen):

@@ -237,7 +237,12 @@ def check_inputs(model: keras.Model, x: Any) -> None:
                 f"The network {model.name!r} has the inputs {sorted(declared)}, but X has "
                 f"{sorted(found)}. Name keras.Input(..., name=...) and the keys alike."
             )
-    elif len(declared) == 1 and not isinstance(x, list | tuple):
+    elif not isinstance(x, list | tuple):
+        if len(declared) > 1:
+            raise ValueError(
+                f"The network {model.name!r} has the inputs {sorted(declared)}, but X is one "
+                "table. Give inputs={name: columns} to split it, or X as a dict."
+            )
         found = {next(iter(declared)): tuple(x.shape[1:])}
     else:
         return
@@ -249,7 +254,7 @@ def check_inputs(model: keras.Model, x: Any) -> None:
             raise ValueError(
                 f"The input {name!r} of the network {model.name!r} takes rows of shape "
                 f"{expected}, but X has rows of shape {shape}. Let the builder read "
-                "meta['n_features_in_'] or meta['X_shape_']."
+                "meta['n_features_in_'] or meta['X_shape_'], or mend the columns in inputs=."
             )
 
 

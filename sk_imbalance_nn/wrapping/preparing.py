@@ -32,8 +32,9 @@ from sk_imbalance_nn.training.early_stopping import LOSS
 from sk_imbalance_nn.training.steps import Rows
 from sk_imbalance_nn.wrapping.routing import RoutedWrapper
 
-# With fewer rows of the rarest class, a validation score says more about chance than progress.
-_ENOUGH_TO_STOP_EARLY = 10
+# With fewer rows of the rarest class, a validation score says more about chance than progress, and
+# the rows are better spent on training.
+_ENOUGH_TO_STOP_EARLY = 20
 _DEFAULT_FRACTION = 0.1
 
 

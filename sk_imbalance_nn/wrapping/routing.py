@@ -97,7 +97,9 @@ class RoutedWrapper(BaseWrapper):
         loss = params["loss"]
         if _is_auto(loss):
             params["loss"] = HeadCrossentropy()
-        elif isinstance(loss, str) and any(name.startswith("loss__") for name in params):
+        elif isinstance(loss, str):
+            _check_loss_name(loss)
+        if isinstance(loss, str) and any(name.startswith("loss__") for name in params):
             params["loss"] = _loss_class(loss)
         metrics = params["metrics"]
         if params["optimizer"] == "auto":
@@ -186,7 +188,10 @@ class RoutedWrapper(BaseWrapper):
                 known = prefix in ("loss", "metrics", "callbacks", "score")
             if not known:
                 of_prefix = [part for part in candidates if part.startswith(f"{prefix}__")]
-                raise TypeError(unknown_name(type(self).__name__, name, of_prefix or candidates))
+                message = unknown_name(type(self).__name__, name, of_prefix or candidates)
+                if message.endswith("accepts.") and accepted["model"] and not rest:
+                    message += f" The network's builder takes {sorted(accepted['model'])}."
+                raise TypeError(message)
 
     def _warn_of_unused_parameters(self) -> None:
         """Say which parameters a network that came compiled has no use for."""
@@ -287,6 +292,17 @@ def _initials(name: str) -> str:
 
 def _is_auto(loss: Any) -> bool:
     return loss is None or (isinstance(loss, str) and loss == "auto")
+
+
+def _check_loss_name(name: str) -> None:
+    try:
+        keras.losses.get(name)
+    except ValueError as error:
+        known = [other for other in dir(keras.losses) if other[0].isupper()]
+        alike = [other for other in known if name.lower() in other.lower()]
+        near = alike or get_close_matches(name, known, n=1)
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."
+        raise ValueError(f"loss={name!r} is no loss of Keras{hint}") from error
 
 
 def _loss_class(name: str) -> Any:
