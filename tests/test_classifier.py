@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from helpers import EAGER, assert_same_network, weights_of
 from imblearn.ensemble import BalancedBaggingClassifier
 from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import make_pipeline as make_imbalanced_pipeline
@@ -81,18 +82,6 @@ def fixed_net(kernel, bias, activation):
 def classifier(model=net, **params):
     quick = {"optimizer": "sgd", "epochs": 2, "early_stopping": False, "random_state": 0}
     return BalancedKerasClassifier(model, **{**quick, **params})
-
-
-# Half the time, for tests in which the epochs themselves play no part.
-EAGER = {"run_eagerly": True, "batch_size": -1}
-
-
-def weights_of(fitted):
-    return np.concatenate([weight.ravel() for weight in fitted.model_.get_weights()])
-
-
-def assert_same_network(one, other):
-    np.testing.assert_array_equal(weights_of(one), weights_of(other))
 
 
 def never_built(meta):

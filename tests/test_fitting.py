@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+from helpers import EAGER
 from scikeras.utils.transformers import ClassifierLabelEncoder
 from sklearn.base import clone
 from sklearn.model_selection import (
@@ -29,8 +30,6 @@ INDICATOR = np.column_stack([Y, np.arange(60) % 2, np.arange(60) % 3 == 0]).asty
 GROUPS = np.arange(60) // 5
 # Which group a row belongs to can be read off the row: a scorer sees rows only.
 X_GROUPS = np.column_stack([GROUPS, X]).astype(np.float32)
-# Half the time, where the epochs themselves play no part.
-EAGER = {"run_eagerly": True, "batch_size": -1}
 
 
 def net(meta, width=0, activation="auto"):

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from helpers import EAGER, assert_same_network, weights_of
 from scipy.special import expit
 from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
@@ -73,18 +74,6 @@ def dense(*args, **kwargs):
 def classifier(model=logistic, **params):
     quick = {"optimizer": "sgd", "epochs": 2, "early_stopping": False, "random_state": 0}
     return BalancedKerasClassifier(model, **{**quick, **params})
-
-
-# Half the time, for tests in which the epochs themselves play no part.
-EAGER = {"run_eagerly": True, "batch_size": -1}
-
-
-def weights_of(fitted):
-    return np.concatenate([weight.ravel() for weight in fitted.model_.get_weights()])
-
-
-def assert_same_network(one, other):
-    np.testing.assert_array_equal(weights_of(one), weights_of(other))
 
 
 class Unbuilt:
