@@ -55,6 +55,8 @@ def seeded(seed: int) -> Iterator[None]:
         saved_python, saved_numpy = random.getstate(), np.random.get_state()
         try:
             keras.utils.set_random_seed(int(seed))
+            # Older versions of Keras let the shared generator go on from where it stood.
+            global_state.set_global_attribute("global_seed_generator", None)
             yield
         finally:
             random.setstate(saved_python)
