@@ -24,5 +24,6 @@ example:  ## Run the quickstart
 
 check: lint type test example  ## All of these: what CI runs, without its installation
 
-bench:  ## Rank rare classes against scikit-learn; needs data: make bench DATA=FOLDER
+bench:  ## Compare speed with SciKeras and ranking with scikit-learn; needs data: make bench DATA=FOLDER
+	$(PYTHON) benchmarks/training_speed.py
 	$(PYTHON) benchmarks/default_network.py --data $(DATA) $(BENCH)

@@ -1,8 +1,8 @@
 """Early stopping: an exact score on the validation rows, and the best epoch's weights.
 
-Keras' own metrics are averages over batches, or sums over a few hundred bins: at 0.2 % positives
-its area under the ROC curve was .68 where the exact one was .85. What steers training here is a
-scikit-learn scorer, computed on all validation rows after each epoch.
+Keras' own metrics are averages over batches, or sums over a few hundred bins; where positives are
+few, both can lie far from the exact figure. What steers training here is a scikit-learn scorer,
+computed on all validation rows after each epoch.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ _TRANSPARENT = {"Identity", "Cast", "Reshape", "Squeeze", "ExpandDims", "StopGra
 class ForwardPass:
     """A network's outputs for any number of rows.
 
-    ``Model.predict`` sets up a data pipeline a call, which costs a hundred times what the
-    arithmetic of a row does; this calls one traced function, traced once for all row counts.
+    ``Model.predict`` sets up a data pipeline a call, which costs far more than the arithmetic of a
+    few rows; this calls one traced function, traced once for all row counts.
 
     Parameters
     ----------
