@@ -617,6 +617,16 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         ValueError
             If the file is none of `save`'s, is of a later version, or holds a network that would
             run code or needs ``custom_objects``.
+
+        Examples
+        --------
+        >>> import numpy as np, os, tempfile
+        >>> from sk_imbalance_nn import BalancedKerasClassifier
+        >>> fitted = BalancedKerasClassifier(epochs=1).fit(np.eye(4), [0, 1, 0, 1])
+        >>> path = os.path.join(tempfile.mkdtemp(), "rare.bkc")
+        >>> fitted.save(path)
+        >>> BalancedKerasClassifier.load(path).predict(np.eye(4)).shape
+        (4,)
         """
         return read_estimator(cls, path, custom_objects, params)
 

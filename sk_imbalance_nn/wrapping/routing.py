@@ -169,29 +169,34 @@ class RoutedWrapper(BaseWrapper):
             "predict": set(PREDICT_OPTIONS),
             "compile": set(_COMPILE_OPTIONS),
         }
-        bare = own | accepted["model"]
-        candidates = bare | {f"{to}__{name}" for to, names in accepted.items() for name in names}
         for name in self.get_params(deep=False):
-            if name in own:
-                continue
             prefix, _, rest = name.partition("__")
-            if not rest:
-                known = name in bare or "**" in bare
-            elif prefix in ("loss", "callbacks", "optimizer") and (
-                refusal := self._refusal_of_routing(prefix)
-            ):
-                raise TypeError(f"{name} has no receiver: {refusal}")
-            elif prefix in accepted:
-                routed_to = rest.partition("__")[0]
-                known = bool({routed_to, "**"} & accepted[prefix]) or routed_to.isdigit()
-            else:
-                known = prefix in ("loss", "metrics", "callbacks", "score")
-            if not known:
-                of_prefix = [part for part in candidates if part.startswith(f"{prefix}__")]
-                message = unknown_name(type(self).__name__, name, of_prefix or candidates)
-                if message.endswith("accepts.") and accepted["model"] and not rest:
-                    message += f" The network's builder takes {sorted(accepted['model'])}."
-                raise TypeError(message)
+            if name in own or self._is_routed(prefix, rest, accepted):
+                continue
+            raise TypeError(self._refusal_of_name(name, own, accepted))
+
+    def _is_routed(self, prefix: str, rest: str, accepted: Mapping[str, set[str]]) -> bool:
+        """Say whether a parameter that is not the estimator's own has somebody who takes it."""
+        if not rest:
+            return bool({prefix, "**"} & accepted["model"])
+        refusal = self._refusal_of_routing(prefix)
+        if refusal:
+            raise TypeError(f"{prefix}__{rest} has no receiver: {refusal}")
+        if prefix not in accepted:
+            return prefix in ("loss", "metrics", "callbacks", "score")
+        routed_to = rest.partition("__")[0]
+        return bool({routed_to, "**"} & accepted[prefix]) or routed_to.isdigit()
+
+    def _refusal_of_name(self, name: str, own: set[str], accepted: Mapping[str, set[str]]) -> str:
+        """Return the message about a parameter that nobody takes."""
+        prefix, _, rest = name.partition("__")
+        routed = {f"{to}__{known}" for to, names in accepted.items() for known in names}
+        of_prefix = {known for known in routed if known.startswith(f"{prefix}__")}
+        candidates = of_prefix or own | accepted["model"] | routed
+        message = unknown_name(type(self).__name__, name, candidates)
+        if message.endswith("accepts.") and accepted["model"] and not rest:
+            message += f" The network's builder takes {sorted(accepted['model'])}."
+        return message
 
     def _warn_of_unused_parameters(self) -> None:
         """Say which parameters a network that came compiled has no use for."""
@@ -220,7 +225,7 @@ class RoutedWrapper(BaseWrapper):
 
     def _refusal_of_routing(self, destination: str) -> str:
         """Say why parameters with a prefix cannot be passed on; nothing if they can."""
-        target = getattr(self, destination)
+        target = getattr(self, destination, None)
         if destination == "loss" and _is_auto(target):
             return "loss='auto' takes no parameters; name a loss."
         if destination == "callbacks" and target is None:
