@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import NotFittedError
 
+from sk_imbalance_nn.data import inputs
 from sk_imbalance_nn.data.inputs import (
     InputSplitter,
     arrays_of,
@@ -20,9 +22,11 @@ from sk_imbalance_nn.data.inputs import (
     map_structure,
     n_rows,
     row_bytes,
+    select_rows,
     take_rows,
     validate_inputs,
 )
+from sk_imbalance_nn.data.memory_map import is_mapped
 
 quick = settings(deadline=None, max_examples=25)
 TABLE = np.arange(12, dtype=np.float32).reshape(4, 3)
@@ -77,10 +81,65 @@ def test_sparse_tables_of_all_kinds_become_csr(container, kind):
     assert X.toarray().tolist() == TABLE.tolist()
 
 
-def test_memory_maps_are_not_read_into_memory(tmp_path):
-    np.save(tmp_path / "table.npy", TABLE)
-    mapped = np.load(tmp_path / "table.npy", mmap_mode="r")
-    assert np.shares_memory(validate_inputs(Reader(), mapped, reset=True), mapped)
+def mapped(folder, array):
+    np.save(folder / "table.npy", array)
+    return np.load(folder / "table.npy", mmap_mode="r")
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.uint8])
+def test_memory_maps_stay_as_they_are(tmp_path, dtype):
+    X, reader = mapped(tmp_path, TABLE.astype(dtype)), Reader()
+    assert validate_inputs(reader, X, reset=True) is X
+    assert (reader.X_shape_, reader.X_dtype_, reader.n_features_in_) == ((4, 3), dtype, 3)
+    assert validate_inputs(Reader(), {"a": X, "b": TABLE}, reset=True)["a"] is X
+
+
+@pytest.mark.parametrize(
+    ("entry", "dtype"),
+    [(np.nan, "f4"), (np.inf, "f8"), (-np.inf, "f4"), (1e300, "f8"), (1j, "c8")],
+)
+@pytest.mark.parametrize("wrap", [lambda X: X, lambda X: {"a": X}])
+def test_memory_maps_are_refused_as_arrays_are(tmp_path, monkeypatch, entry, dtype, wrap):
+    monkeypatch.setattr(inputs, "_CHECKED_BYTES", 24)
+    X = TABLE.astype(dtype)
+    X[3, 1] = entry
+    with np.errstate(over="ignore"):
+        with pytest.raises(ValueError) as expected:
+            validate_inputs(Reader(), wrap(X), reset=True)
+        with pytest.raises(ValueError) as found:
+            validate_inputs(Reader(), wrap(mapped(tmp_path, X)), reset=True)
+    assert str(found.value).splitlines()[0] == str(expected.value).splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("view", "message"),
+    [
+        (lambda X: X[:0], r"0 sample\(s\)"),
+        (lambda X: X[:, :0], r"0 feature\(s\)"),
+        (lambda X: X[:, 0], "Expected 2D array"),
+    ],
+)
+def test_memory_maps_without_entries_are_refused(tmp_path, view, message):
+    with pytest.raises(ValueError, match=message):
+        validate_inputs(Reader(), view(mapped(tmp_path, TABLE)), reset=True)
+
+
+def test_memory_maps_are_not_looked_at_where_all_is_taken_for_finite(tmp_path):
+    X = mapped(tmp_path, np.full((3, 2), [[0.0], [np.nan], [0.0]]))
+    with config_context(assume_finite=True):
+        assert validate_inputs(Reader(), X, reset=True) is X
+
+
+@pytest.mark.parametrize("columns", [slice(1, 3), slice(None, None, 2), [2, 0, 2], -1])
+def test_columns_of_a_memory_map_are_not_read(tmp_path, columns):
+    X = mapped(tmp_path, TABLE)
+    part = InputSplitter({"part": columns}).fit(X).transform(X)["part"]
+    expected = InputSplitter({"part": columns}).fit(TABLE).transform(TABLE)["part"]
+    assert is_mapped(part)
+    for take in (take_rows, select_rows):
+        taken = take(part, np.array([3, 0, 3]))
+        assert not is_mapped(taken)
+        assert taken.tolist() == expected[[3, 0, 3]].tolist()
 
 
 def test_a_dict_of_arrays_is_checked_array_by_array():

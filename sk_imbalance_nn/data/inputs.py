@@ -2,6 +2,7 @@
 
 What is passed on is a *structure*: an array, a CSR matrix, or a dict, list or tuple of them,
 all with the same number of rows. Rows leave it as dense arrays, a batch or a chunk at a time.
+Memory-mapped arrays stay in their files until then.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
+from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from sk_imbalance_nn.data.memory_map import MappedColumns, is_mapped, read_rows
 
 # Floats of other widths become float32; integers and booleans stay as they are (an image of
 # uint8 takes a quarter of the memory) until a batch of them is handed to the network.
@@ -24,6 +28,7 @@ _DTYPES = [
     np.int8, np.int16, np.int32, np.int64,
     np.uint8, np.uint16, np.uint32, np.uint64,
 ]  # fmt: skip
+_CHECKED_BYTES = 16 * 2**20
 
 
 def validate_inputs(estimator: Any, X: Any, *, reset: bool) -> Any:
@@ -40,8 +45,9 @@ def validate_inputs(estimator: Any, X: Any, *, reset: bool) -> Any:
 
     Returns
     -------
-    ndarray, CSR matrix, or dict of ndarray
-        Finite numbers; floats are float32.
+    ndarray, CSR matrix, or dict of them
+        Finite numbers; floats are float32. A memory-mapped array is returned itself, in its own
+        type, after it was read once, a chunk at a time.
 
     Raises
     ------
@@ -54,9 +60,10 @@ def validate_inputs(estimator: Any, X: Any, *, reset: bool) -> Any:
     if isinstance(X, Mapping) and not sparse.issparse(X):
         X = _check_mapping(X)
     else:
-        X = validate_data(
-            estimator, X, reset=reset, accept_sparse="csr", allow_nd=True, dtype=_DTYPES
+        checked = validate_data(
+            estimator, _head(X), reset=reset, accept_sparse="csr", allow_nd=True, dtype=_DTYPES
         )
+        X = _checked_map(X, "X", estimator) if is_mapped(X) else checked
     shape = map_structure(lambda part: tuple(part.shape), X)
     if reset:
         estimator.X_shape_ = shape
@@ -71,14 +78,32 @@ def validate_inputs(estimator: Any, X: Any, *, reset: bool) -> Any:
 def _check_mapping(X: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     if not X:
         raise ValueError("X is an empty dict; expected one array for each input of the network.")
-    checked = {
-        name: check_array(
-            part, allow_nd=True, dtype=_DTYPES, accept_sparse="csr", input_name=f"X[{name!r}]"
-        )
-        for name, part in X.items()
-    }
+    checked = {name: _checked_part(part, f"X[{name!r}]") for name, part in X.items()}
     check_consistent_length(*checked.values())
     return checked
+
+
+def _checked_part(part: Any, name: str) -> Any:
+    checked = check_array(
+        _head(part), allow_nd=True, dtype=_DTYPES, accept_sparse="csr", input_name=name
+    )
+    return _checked_map(part, name) if is_mapped(part) else checked
+
+
+def _head(X: Any) -> Any:
+    """Return what scikit-learn may look at whole: of a memory-mapped array its first row."""
+    return read_rows(X, slice(0, 1)) if is_mapped(X) and X.ndim else X
+
+
+def _checked_map(X: Any, name: str, estimator: Any = None) -> Any:
+    """Look for entries that are not finite, a chunk at a time; say so as scikit-learn does."""
+    if X.dtype.kind in "biu" or get_config()["assume_finite"]:
+        return X
+    step = max(1, _CHECKED_BYTES // row_bytes(X))
+    for at in range(0, n_rows(X), step):
+        chunk = read_rows(X, slice(at, at + step))
+        check_array(chunk, allow_nd=True, dtype=_DTYPES, input_name=name, estimator=estimator)
+    return X
 
 
 def _compare_shapes(found: Any, expected: Any, name: str) -> None:
@@ -158,12 +183,18 @@ class InputSplitter(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Returns
         -------
         dict of arrays, or X itself where ``inputs`` is None
-            One entry an input.
+            One entry an input; of a memory-mapped table nothing is read.
         """
         check_is_fitted(self, "columns_")
         if self.columns_ is None:
             return X
-        return {name: X[:, columns] for name, columns in self.columns_.items()}
+        return {name: _columns_of(X, columns) for name, columns in self.columns_.items()}
+
+
+def _columns_of(X: Any, columns: slice | list[int]) -> Any:
+    if is_mapped(X) and not isinstance(columns, slice):
+        return MappedColumns(X, columns)
+    return X[:, columns]
 
 
 def _positions(name: str, columns: Any, width: int, names: NDArray[Any] | None) -> Any:
@@ -235,8 +266,8 @@ def n_rows(value: Any) -> int:
 
 
 def select_rows(value: Any, rows: NDArray[np.intp] | slice) -> Any:
-    """Return some rows of every array of a structure, sparse where it was sparse."""
-    return map_structure(lambda part: part[rows], value)
+    """Return some rows of every array of a structure, in memory, sparse where it was sparse."""
+    return map_structure(lambda part: _rows_of(part, rows), value)
 
 
 def take_rows(value: Any, rows: NDArray[np.intp] | slice) -> Any:
@@ -245,7 +276,7 @@ def take_rows(value: Any, rows: NDArray[np.intp] | slice) -> Any:
     Parameters
     ----------
     value : structure
-        Arrays or CSR matrices.
+        Arrays, memory-mapped or not, or CSR matrices.
     rows : ndarray of shape (n,) or slice
         Which rows.
 
@@ -264,8 +295,12 @@ def take_rows(value: Any, rows: NDArray[np.intp] | slice) -> Any:
 
 
 def _dense_rows(part: Any, rows: NDArray[np.intp] | slice) -> NDArray[Any]:
-    taken = part[rows]
+    taken = _rows_of(part, rows)
     return np.asarray(taken.toarray() if sparse.issparse(taken) else taken)
+
+
+def _rows_of(part: Any, rows: NDArray[np.intp] | slice) -> Any:
+    return read_rows(part, rows) if is_mapped(part) else part[rows]
 
 
 def row_bytes(value: Any) -> int:

@@ -220,9 +220,9 @@ def _as_target(y: npt.ArrayLike) -> npt.NDArray[Any]:
     """Class codes as integers of shape (n,), or indicators as bools of shape (n, n_labels)."""
     target = np.asarray(y)
     if target.ndim == 2:
-        return target.astype(bool)
+        return target.astype(bool, copy=False)
     if target.ndim == 1:
-        return target.astype(np.intp)
+        return target.astype(np.intp, copy=False)
     raise ValueError(
         f"y must have the shape (n,) or (n, n_labels), found {target.shape}; encode it first."
     )
@@ -279,10 +279,15 @@ def _deal_classes(
 ) -> npt.NDArray[np.bool_]:
     sizes = np.bincount(codes)
     shuffled = rng.permutation(len(codes))
-    by_class = shuffled[np.argsort(codes[shuffled], kind="stable")]
-    place_in_class = np.arange(len(codes)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    # The smallest integers that hold the codes: less memory, and a faster sort.
+    small = codes.astype(np.min_scalar_type(len(sizes)))
+    by_class = np.argsort(small[shuffled], kind="stable")
+    quotas = _class_quotas(sizes, fraction)
+    # In each class's run the first so many places.
+    gaps = np.cumsum(sizes - quotas) - (sizes - quotas)
+    places = np.arange(quotas.sum()) + np.repeat(gaps, quotas)
     validates = np.zeros(len(codes), dtype=bool)
-    validates[by_class] = place_in_class < np.repeat(_class_quotas(sizes, fraction), sizes)
+    validates[shuffled[by_class[places]]] = True
     return validates
 
 

@@ -141,7 +141,8 @@ class TargetEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"y holds labels such as {y[0].item()!r}, but the classifier was fitted on the "
                 f"classes {self._names()}."
             )
-        codes = np.searchsorted(self.classes_, y).clip(max=self.n_classes_ - 1)
+        codes = np.asarray(np.searchsorted(self.classes_, y))
+        np.minimum(codes, self.n_classes_ - 1, out=codes)
         unseen = self.classes_[codes] != y
         if np.any(unseen):
             raise ValueError(
