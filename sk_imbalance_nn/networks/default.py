@@ -11,7 +11,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from sk_imbalance_nn.data.inputs import take_rows
 from sk_imbalance_nn.data.targets import BINARY, MULTICLASS, MULTILABEL
+from sk_imbalance_nn.networks.cosine_decay import CosineDecayTo
 from sk_imbalance_nn.networks.heads import output_layer
 
 _TARGET_TYPES = (BINARY, MULTICLASS, MULTILABEL)
@@ -104,7 +106,7 @@ def adapt_normalization(model: keras.Model, X: Any, sample_weight: Any = None) -
     X : array-like, memory map or SciPy sparse matrix of shape (n, n_features)
         The rows that train, unscaled. Sparse matrices must support slices of rows (CSR).
     sample_weight : ndarray of shape (n,), default=None
-        What each row counts; a weight of two is the row twice.
+        What each row counts; a weight of two is the row twice, a weight of zero no row.
 
     Raises
     ------
@@ -123,7 +125,9 @@ def adapt_normalization(model: keras.Model, X: Any, sample_weight: Any = None) -
     ([10.0, 7.0], [67.0, 1.0])
     """
     _check_columns(X, model.input_shape[-1])
-    weight = np.ones(X.shape[0]) if sample_weight is None else np.asarray(sample_weight, float)
+    # One number in memory, whatever the number of rows.
+    ones = np.broadcast_to(1.0, X.shape[0])
+    weight = ones if sample_weight is None else np.asarray(sample_weight, float)
     mean, variance = _column_statistics(X, weight)
     limits = np.finfo(np.float32)
     # What float32 cannot hold as a variance counts as constant, or as the largest it can hold.
@@ -192,9 +196,7 @@ def default_optimizer(
             raise ValueError(f"{name} must be at least 1, found {value!r}.")
     steps = math.ceil(n_rows / batch_size) * min(epochs, _COSINE_EPOCHS)
     if decays and isinstance(learning_rate, Real):
-        learning_rate = keras.optimizers.schedules.CosineDecay(
-            float(learning_rate), steps, alpha=0.05
-        )
+        learning_rate = CosineDecayTo(float(learning_rate), steps, floor=0.05)
     return KernelAdamW(learning_rate, weight_decay=weight_decay, **kwargs)
 
 
@@ -286,11 +288,10 @@ def _dense_chunks(
     """Yield the rows that weigh anything, and their weights, a bounded number at a time."""
     n_rows = max(1, _CHUNK_ELEMENTS // max(1, X.shape[1]))
     for start in range(0, X.shape[0], n_rows):
-        chunk = X[start : start + n_rows]
-        dense = np.asarray(chunk.toarray() if hasattr(chunk, "toarray") else chunk, np.float64)
-        used = weight[start : start + n_rows] > 0
+        rows = slice(start, start + n_rows)
+        used = weight[rows] > 0
         if used.any():
-            yield dense[used], weight[start : start + n_rows][used]
+            yield take_rows(X, rows)[used].astype(np.float64), weight[rows][used]
 
 
 def _column_statistics(

@@ -85,21 +85,30 @@ class LabelWeighted(keras.losses.Loss):
             name=name or f"label_weighted_{loss_name(loss)}", reduction=reduction, dtype=dtype
         )
         self.loss = loss
-        self.weights = np.asarray(weights, dtype=np.float32)
+        # A variable, so that networks that differ in their weights alone can share programs.
+        self.weights = keras.Variable(
+            np.asarray(weights, dtype=np.float32), trainable=False, name="label_weights"
+        )
+
+    @property
+    def variables(self) -> list[Any]:
+        """The variables that the loss reads."""
+        return [self.weights]
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the weighted loss of each row."""
         function = self.loss.call if isinstance(self.loss, keras.losses.Loss) else self.loss
         # One output an axis of its own keeps the loss from averaging over the labels.
         losses = function(keras.ops.expand_dims(y_true, -1), expand_outputs(y_pred))
-        negative, positive = self.weights.T
-        weights = y_true * positive + (1 - y_true) * negative
-        return keras.ops.mean(weights * losses, axis=-1)
+        weights = keras.ops.convert_to_tensor(self.weights)
+        negative, positive = weights[:, 0], weights[:, 1]
+        weight = y_true * positive + (1 - y_true) * negative
+        return keras.ops.mean(weight * losses, axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         """Return what makes an equal loss."""
         return {
             **super().get_config(),
             "loss": keras.losses.serialize(self.loss),
-            "weights": self.weights.tolist(),
+            "weights": np.asarray(self.weights).tolist(),
         }

@@ -121,7 +121,10 @@ class Head:
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn logits into probabilities of shape (n, n_classes)."""
         if self.units == 1:
-            return np.column_stack([expit(-logits[:, 0]), expit(logits[:, 0])])
+            probabilities = np.empty((len(logits), 2))
+            np.negative(logits[:, 0], out=probabilities[:, 0])
+            probabilities[:, 1] = logits[:, 0]
+            return np.asarray(expit(probabilities, out=probabilities))
         return np.asarray(expit(logits) if self.link == SIGMOID else softmax(logits, axis=1))
 
     def codes(self, logits: NDArray[np.float64]) -> NDArray[np.intp]:

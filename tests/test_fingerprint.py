@@ -1,0 +1,194 @@
+"""Fingerprints: equal where steps compute the same from their variables, absent where unknown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from sk_imbalance_nn.networks.cosine_decay import CosineDecayTo
+from sk_imbalance_nn.networks.default import KernelAdamW, default_network, default_optimizer
+from sk_imbalance_nn.networks.fingerprint import fingerprint, state_of
+from sk_imbalance_nn.networks.head_losses import LabelWeighted
+
+
+def network(
+    *,
+    units: int = 4,
+    rate: float = 0.5,
+    seed: int | None = None,
+    activation: Any = "relu",
+    name: str | None = None,
+    **compiled: Any,
+) -> keras.Model:
+    layers = [
+        keras.Input((3,)),
+        keras.layers.Dense(
+            units,
+            activation=activation,
+            name=name,
+            kernel_initializer=keras.initializers.HeNormal(seed=seed),
+        ),
+        keras.layers.Dropout(rate, seed=seed),
+        keras.layers.Dense(1, activation="sigmoid"),
+    ]
+    model = keras.Sequential(layers)
+    model.compile(**{"optimizer": "adam", "loss": "binary_crossentropy", **compiled})
+    return model
+
+
+def bce(y_true: Any, y_pred: Any) -> Any:
+    return keras.losses.binary_crossentropy(y_true, y_pred)
+
+
+class Own(keras.layers.Layer):
+    def call(self, inputs: Any) -> Any:
+        return inputs
+
+
+class OwnModel(keras.Model):
+    def train_step(self, data: Any) -> Any:
+        return super().train_step(data)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {},
+        {"seed": 3},
+        {"optimizer": keras.optimizers.Adam(0.3)},
+        {"loss": keras.losses.binary_crossentropy},
+    ],
+    ids=["built again", "seed", "learning rate", "Keras' function"],
+)
+def test_numbers_that_variables_hold_are_no_part_of_it(other: dict[str, Any]) -> None:
+    first = network(optimizer=keras.optimizers.Adam(0.1), loss=other.get("loss", "mse"))
+    second = network(**{"optimizer": keras.optimizers.Adam(0.2), "loss": "mse", **other})
+    assert fingerprint(first) == fingerprint(second) is not None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"units": 5},
+        {"rate": 0.4},
+        {"activation": "tanh"},
+        {"name": "mine"},
+        {"optimizer": "sgd"},
+        {"optimizer": keras.optimizers.Adam(beta_1=0.8)},
+        {"optimizer": keras.optimizers.Adam(clipnorm=1.0)},
+        {"optimizer": keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.1, 9))},
+        {"loss": "mse"},
+        {"metrics": ["accuracy"]},
+        {"weighted_metrics": ["accuracy"]},
+    ],
+    ids=lambda other: str(list(other)),
+)
+def test_what_steps_compute_is_part_of_it(other: dict[str, Any]) -> None:
+    assert None not in (pair := (fingerprint(network()), fingerprint(network(**other))))
+    assert pair[0] != pair[1]
+
+
+def test_frozen_layers_are_part_of_it() -> None:
+    frozen = network()
+    frozen.layers[0].trainable = False
+    assert fingerprint(frozen) != fingerprint(network())
+
+
+def test_a_schedule_of_the_users_is_part_of_it_with_its_numbers() -> None:
+    def scheduled(steps: int) -> str | None:
+        schedule = keras.optimizers.schedules.ExponentialDecay(0.1, steps, 0.5)
+        return fingerprint(network(optimizer=keras.optimizers.SGD(schedule)))
+
+    assert scheduled(5) == scheduled(5) != scheduled(6)
+
+
+def test_label_weights_and_the_decay_of_the_default_network_stand_in_variables() -> None:
+    def labels(weight: float) -> keras.Model:
+        return network(loss=LabelWeighted(keras.losses.BinaryCrossentropy(), [[1.0, weight]]))
+
+    def default(n_rows: int) -> keras.Model:
+        meta = {"n_features_in_": 3, "n_classes_": 2, "target_type_": "binary", "X_shape_": (9, 3)}
+        model = default_network(meta)
+        model.compile(default_optimizer(n_rows, 32, 9, learning_rate=n_rows / 1e5), "mse")
+        return model
+
+    assert fingerprint(labels(1.0)) == fingerprint(labels(9.0)) is not None
+    model = labels(9.0)
+    assert any(variable is model.loss.weights for variable in state_of(model))
+    assert fingerprint(default(100)) == fingerprint(default(500)) is not None
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: network(activation=lambda x: x),
+        lambda: network(loss=bce),
+        lambda: network(metrics=[bce]),
+        lambda: keras.Sequential([keras.Input((3,)), Own(), keras.layers.Dense(1)]),
+        lambda: keras.Sequential([keras.Input((3,)), keras.layers.Lambda(abs)]),
+        lambda: OwnModel(*(lambda x: (x, keras.layers.Dense(1)(x)))(keras.Input((3,)))),
+    ],
+    ids=["activation", "loss", "metric", "layer", "Lambda", "train_step"],
+)
+def test_code_from_elsewhere_has_none(make: Any) -> None:
+    model = make()
+    if not model.compiled:
+        model.compile("sgd", "mse")
+    assert fingerprint(model) is None
+
+
+def test_a_name_registered_for_code_from_elsewhere_has_none() -> None:
+    keras.saving.register_keras_serializable("elsewhere", "bce")(bce)
+    assert fingerprint(network(loss="elsewhere>bce")) is None
+
+
+def test_a_method_replaced_on_the_instance_has_none() -> None:
+    model = network()
+    model.train_step = lambda data: {"loss": 0.0}
+    assert fingerprint(model) is None
+
+
+def test_constants_that_no_configuration_holds_have_none() -> None:
+    normalization = keras.layers.Normalization()
+    model = keras.Sequential([keras.Input((3,)), normalization, keras.layers.Dense(1)])
+    normalization.adapt(np.arange(12.0).reshape(4, 3))
+    model.compile("sgd", "mse")
+    assert fingerprint(model) is None
+
+
+def test_weights_spared_from_decay_are_known_only_of_our_own_optimizer() -> None:
+    theirs = keras.optimizers.AdamW()
+    theirs.exclude_from_weight_decay(var_names=["bias"])
+    assert fingerprint(network(optimizer=theirs)) is None
+    assert fingerprint(network(optimizer=KernelAdamW())) is not None
+
+
+def test_predicting_does_not_ask_what_a_network_was_compiled_with() -> None:
+    model = network(loss=bce)
+    assert fingerprint(model, compiled=False) == fingerprint(network(), compiled=False) is not None
+    assert state_of(model, compiled=False) == list(model.variables)
+
+
+def test_the_state_holds_every_variable_once() -> None:
+    model = network(metrics=["AUC"])
+    model.optimizer.build(model.trainable_variables)
+    model.train_on_batch(np.ones((2, 3)), np.ones((2, 1)))
+    state = state_of(model)
+    assert len({id(variable) for variable in state}) == len(state)
+    expected = [*model.variables, *model.optimizer.variables]
+    expected += [variable for metric in model.metrics for variable in metric.variables]
+    assert {id(variable) for variable in expected} == {id(variable) for variable in state}
+
+
+def test_the_cosine_is_that_of_keras() -> None:
+    theirs = keras.optimizers.schedules.CosineDecay(0.005, 300, alpha=0.05)
+    ours = CosineDecayTo(0.005, 300, floor=0.05)
+    steps = [0, 1, 17, 150, 299, 300, 301, 1_000]
+    np.testing.assert_allclose(
+        [float(ours(step)) for step in steps], [float(theirs(step)) for step in steps], rtol=1e-6
+    )
+    again = CosineDecayTo.from_config(ours.get_config())
+    assert float(again(17)) == float(ours(17))
