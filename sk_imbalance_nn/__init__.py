@@ -9,14 +9,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sk_imbalance_nn.classifier import BalancedKerasClassifier
     from sk_imbalance_nn.networks.heads import output_layer
+    from sk_imbalance_nn.training.compile_cache import (
+        clear_compile_cache,
+        compile_cache_info,
+        set_compile_cache_size,
+    )
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["BalancedKerasClassifier", "output_layer"]
+__all__ = [
+    "BalancedKerasClassifier",
+    "clear_compile_cache",
+    "compile_cache_info",
+    "output_layer",
+    "set_compile_cache_size",
+]
 
 _HOMES = {
     "BalancedKerasClassifier": "sk_imbalance_nn.classifier",
+    "clear_compile_cache": "sk_imbalance_nn.training.compile_cache",
+    "compile_cache_info": "sk_imbalance_nn.training.compile_cache",
     "output_layer": "sk_imbalance_nn.networks.heads",
+    "set_compile_cache_size": "sk_imbalance_nn.training.compile_cache",
 }
 
 

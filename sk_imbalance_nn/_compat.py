@@ -25,13 +25,37 @@ __all__ = [
     "compile_arguments",
     "direction_of",
     "expand_outputs",
+    "layers_within",
+    "learning_rate_schedule",
     "logits_of",
+    "one_operation_at_a_time",
+    "run_on_variables",
     "seeded",
+    "spares_from_weight_decay",
+    "tensorflow_has_run",
     "variables_trained_by",
 ]
 
 # Python's and NumPy's generators belong to the process, so only one thread may seed them at a time.
 _SEEDING = threading.RLock()
+
+
+# Whether a seeded block has drawn from TensorFlow's eager generator: builders rarely do.
+_DRAWN = threading.Event()
+
+
+@contextmanager
+def _tensorflow_seeded(eager: Any, seed: int) -> Iterator[None]:
+    """Set the seed that eager random operations and new traces read."""
+    if _DRAWN.is_set():
+        # Such an operation goes on where it stood the last time that it had the same seed.
+        eager.clear_kernel_cache()
+    start = random.Random(seed)
+    vars(eager).update(_seed=seed, _rng=start)
+    before = start.getstate()
+    yield
+    if start.getstate() != before:
+        _DRAWN.set()
 
 
 @contextmanager
@@ -41,9 +65,9 @@ def seeded(seed: int) -> Iterator[None]:
     Keras draws the seeds of its initialisers and of its dropout layers from Python's ``random``
     when a layer is made, and ``keras.random`` functions without a seed share one global
     generator; TensorFlow's own random operations read a global seed when they are traced.
-    ``keras.utils.set_random_seed`` sets all four, but nothing public reads them back.
+    ``keras.utils.set_random_seed`` sets all four, but nothing public reads them back, and it makes
+    TensorFlow forget how to run every traced function, which costs more than many a fit.
     """
-    import keras
     from keras.src.backend.common import global_state
     from tensorflow.python.eager import context
 
@@ -54,10 +78,13 @@ def seeded(seed: int) -> Iterator[None]:
         saved_keras = {name: global_state.get_global_attribute(name) for name in keras_names}
         saved_python, saved_numpy = random.getstate(), np.random.get_state()
         try:
-            keras.utils.set_random_seed(int(seed))
-            # Older versions of Keras let the shared generator go on from where it stood.
-            global_state.set_global_attribute("global_seed_generator", None)
-            yield
+            random.seed(seed)
+            np.random.seed(seed)
+            # The shared generator begins anew from the seed when it is next asked for.
+            for name, value in zip(keras_names, (seed, None), strict=True):
+                global_state.set_global_attribute(name, value)
+            with _tensorflow_seeded(eager, seed):
+                yield
         finally:
             random.setstate(saved_python)
             np.random.set_state(saved_numpy)
@@ -110,3 +137,56 @@ def direction_of(metric: Any) -> str | None:
     Callbacks with ``mode="auto"`` read the same attribute of the metric that they monitor.
     """
     return getattr(metric, "_direction", None)
+
+
+def layers_within(model: Any) -> list[Any]:
+    """Return a network and all layers in it, however deep; ``model.layers`` shows the first level.
+
+    Wrappers and recurrent layers keep others in attributes of their own.
+    """
+    return list(model._flatten_layers(include_self=True, recursive=True))
+
+
+def learning_rate_schedule(optimizer: Any) -> Any:
+    """Return an optimizer's schedule, if it has one; ``learning_rate`` shows only its value."""
+    return getattr(optimizer, "_learning_rate", None)
+
+
+def spares_from_weight_decay(optimizer: Any) -> bool:
+    """Say whether ``exclude_from_weight_decay`` was called; no configuration mentions it."""
+    names = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
+    return any(getattr(optimizer, name, None) for name in names)
+
+
+def run_on_variables(concrete: Any, tensors: list[Any], variables: list[Any]) -> Any:
+    """Run a traced function on other variables than those it was traced with.
+
+    A traced function takes the variables that it reads as hidden arguments, after its tensors.
+    Nothing public lets a caller say which; so one trace would serve one network only.
+    """
+    return concrete.inference_fn.call_preflattened([*tensors, *variables])
+
+
+@contextmanager
+def one_operation_at_a_time() -> Iterator[None]:
+    """Trace and run functions in this thread without handing operations from thread to thread.
+
+    For operations as small as those of a network of some thousand weights, the handing over costs
+    more than the work. Sessions had a public option for it (``executor_type``); eager TensorFlow
+    has not. Work within an operation is still divided among threads.
+    """
+    from tensorflow.python.eager import context
+
+    with context.function_executor_type("SINGLE_THREADED_EXECUTOR"):
+        yield
+
+
+def tensorflow_has_run() -> bool:
+    """Say whether TensorFlow has started its threads in this process."""
+    import sys
+
+    if "tensorflow.python.eager.context" not in sys.modules:
+        return False
+    from tensorflow.python.eager import context
+
+    return bool(getattr(context.context(), "_initialized", False))

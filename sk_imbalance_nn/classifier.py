@@ -97,6 +97,9 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
     inputs : dict, default=None
         For networks with several inputs, fed from one table: for each input, by name, its
         columns (slice, positions, or names).
+    jit_compile : bool or "auto", default="auto"
+        Whether XLA compiles the steps. "auto": where it makes up for its compilation, which is for
+        networks of dense layers without dropout and tens of thousands of small steps.
     run_eagerly : bool, default=False
         Whether to run the network's ``train_step`` without tracing it, to debug it.
     warm_start : bool, default=False
@@ -140,6 +143,10 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         Their names, where all are strings.
     callbacks_ : list of keras.callbacks.Callback
         The callbacks that ran.
+    engine_ : {"traced", "xla", "keras"}
+        What ran the epochs: "traced", the library's own loop; "xla", the same compiled by XLA;
+        "keras", ``Model.fit``, where the network runs eagerly, lives under a ``tf.distribute``
+        strategy, or has a loop of its own.
 
     See Also
     --------
@@ -183,6 +190,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         ],
         "shuffle": ["boolean"],
         "inputs": [Mapping, None],
+        "jit_compile": ["boolean", StrOptions({"auto"})],
         "run_eagerly": ["boolean"],
         "warm_start": ["boolean"],
         "random_state": ["random_state"],
@@ -208,6 +216,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         shuffle: bool = True,
         callbacks: Any = None,
         inputs: Mapping[str, Any] | None = None,
+        jit_compile: bool | str = "auto",
         run_eagerly: bool = False,
         warm_start: bool = False,
         random_state: Any = None,
@@ -230,6 +239,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         self.shuffle = shuffle
         self.callbacks = callbacks
         self.inputs = inputs
+        self.jit_compile = jit_compile
         self.run_eagerly = run_eagerly
         self.warm_start = warm_start
         self.random_state = random_state

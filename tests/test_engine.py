@@ -16,7 +16,7 @@ from sklearn.metrics import average_precision_score, balanced_accuracy_score, ro
 
 from sk_imbalance_nn.data.inputs import n_rows, take_rows
 from sk_imbalance_nn.networks.heads import Head
-from sk_imbalance_nn.training import forward, steps
+from sk_imbalance_nn.training import feeding, forward
 from sk_imbalance_nn.training.early_stopping import BestEpoch, Predictions, ValidationScore
 from sk_imbalance_nn.training.engine import Schedule, train
 from sk_imbalance_nn.training.forward import ForwardPass, as_tensors, build
@@ -318,9 +318,9 @@ def test_chunks_and_single_batches_learn_the_same_to_the_last_bit(monkeypatch):
 
     whole, history = learned()
     by_batch = learned(EveryBatch())
-    monkeypatch.setattr(steps, "_CHUNK_BYTES", 2 * BATCH * WEIGHTED.bytes_each)
+    monkeypatch.setattr(feeding, "CHUNK_BYTES", 2 * BATCH * WEIGHTED.bytes_each)
     two_batches = learned()
-    monkeypatch.setattr(steps, "_CHUNK_BYTES", 1)
+    monkeypatch.setattr(feeding, "CHUNK_BYTES", 1)
     for model, other in (by_batch, two_batches, learned()):
         assert_same_weights(model, whole, rtol=0)
         assert other == history

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from helpers import EAGER
+from helpers import EAGER, assert_same_network
 from scikeras.utils.transformers import ClassifierLabelEncoder
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.model_selection import (
     GridSearchCV,
@@ -697,3 +698,34 @@ def test_a_stopping_callback_of_the_users_switches_the_automatic_one_off():
     theirs = keras.callbacks.EarlyStopping("loss")
     estimator = BalancedKerasClassifier(net, epochs=1, batch_size=-1, callbacks=theirs)
     assert estimator.set_params(run_eagerly=True).fit(X, y).best_iteration_ is None
+
+
+# Where the rows are -------------------------------------------------------------------------------
+
+
+def scored(estimator, X, y):
+    assert X.shape == (len(y), 3)
+    return (estimator.predict(X) == y).mean()
+
+
+@pytest.mark.parametrize("form", ["array", "sparse", "mapped"])
+@pytest.mark.parametrize("scoring", ["accuracy", scored])
+def test_rows_may_lie_in_memory_or_in_a_file(tmp_path, form, scoring):
+    np.save(tmp_path / "table.npy", X)
+    mapped = np.load(tmp_path / "table.npy", mmap_mode="r")
+    how = {"epochs": 2, "early_stopping": True, "validation_split": 0.3, "random_state": 0}
+    fits = [
+        BalancedKerasClassifier(scoring=scoring, **how).fit(rows, Y)
+        for rows in (X, {"array": X, "sparse": sparse.csr_array(X), "mapped": mapped}[form])
+    ]
+    assert_same_network(*fits)
+    assert fits[0].best_validation_score_ == fits[1].best_validation_score_
+    np.testing.assert_array_equal(fits[0].predict_proba(X), fits[1].predict_proba(mapped))
+
+
+def test_only_rows_that_train_are_normalised():
+    weight = np.where(np.arange(60) % 4, 2.0, 0.0)
+    rows = X + np.where(weight == 0, 1e6, 0)[:, None].astype(np.float32)
+    fitted = BalancedKerasClassifier(epochs=1).fit(rows, Y, sample_weight=weight)
+    mean, _ = fitted.model_.get_layer("normalization").get_weights()
+    np.testing.assert_allclose(mean, X[weight > 0].mean(axis=0), rtol=1e-5)

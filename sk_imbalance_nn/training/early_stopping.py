@@ -50,7 +50,7 @@ class Predictions(ClassifierMixin, BaseEstimator):
     classes : ndarray of shape (n_classes,)
         The classes' names.
     logits : callable
-        Rows to logits of shape (n, units).
+        What scorers are given as X (rows, or their positions) to logits of shape (n, units).
     head : Head
         The network's head.
     labels : callable
@@ -107,7 +107,8 @@ class ValidationScore:
     predictions : Predictions
         The network in training.
     X, y : array-like
-        The validation rows and their labels, as ``predictions`` takes and returns them.
+        The validation rows, or what stands for them, and their labels, as ``predictions`` takes
+        and returns them. Scorers that have a name hand X on to it without a look.
     sample_weight : ndarray of shape (n_samples,), default=None
         Weights for the scorer.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,10 +12,16 @@ import tensorflow as tf
 
 from sk_imbalance_nn._compat import logits_of
 from sk_imbalance_nn.data.inputs import n_rows, row_bytes, take_rows
+from sk_imbalance_nn.networks.fingerprint import fingerprint, state_of
+from sk_imbalance_nn.training.compile_cache import PROGRAMS
+from sk_imbalance_nn.training.forked import check_not_stranded
+from sk_imbalance_nn.training.program import Program, row_specs
 
 # Chunks this large keep the arithmetic busy and the memory bounded, whatever a row takes.
 _CHUNK_BYTES = 32 * 2**20
 _CHUNK_ROWS = 8192
+# Weights up to which one thread is faster than handing operations from thread to thread.
+_SMALL_NETWORK = 100_000
 
 _ACTIVATIONS = {
     "Sigmoid": "sigmoid",
@@ -73,7 +78,7 @@ class ForwardPass:
     def __init__(self, model: keras.Model, *, logits: bool = True) -> None:
         self._model = model
         self._wants_logits = logits
-        self._program: Any = None
+        self._program: Callable[..., Any] | None = None
         self._tracing = threading.Lock()
         self.activation: str | None = None
         self.gives_logits = False
@@ -93,6 +98,7 @@ class ForwardPass:
         ndarray of shape (n, units), or list or dict of them
             Logits where the network ends in a sigmoid or softmax, else its own outputs.
         """
+        check_not_stranded()
         step = batch_size or rows_at_once(x)
         chunks = [self._run(take_rows(x, slice(at, at + step))) for at in range(0, n_rows(x), step)]
         if len(chunks) == 1:
@@ -103,18 +109,43 @@ class ForwardPass:
         tensors = as_tensors(rows, self._model)
         with self._tracing:
             if self._program is None:
-                self._program = traced(self._call, [row_specs(tensors)])
-                self._program.get_concrete_function()
+                self._program = self._prepared(tensors)
         return tf.nest.map_structure(lambda tensor: tensor.numpy(), self._program(tensors))
 
-    def _call(self, x: Any) -> Any:
-        outputs = self._model.predict_step((x,))
-        if not isinstance(outputs, tf.Tensor):
-            return outputs
-        self.activation = _activation_of(outputs)
-        logits = logits_of(outputs) if self._wants_logits else None
-        self.gives_logits = logits is not None and self.activation in ("sigmoid", "softmax")
-        return logits if self.gives_logits else outputs
+    def _prepared(self, tensors: Any) -> Callable[..., Any]:
+        """Trace the program, or find it traced for a network like this one."""
+        model, logits = self._model, self._wants_logits
+        value = fingerprint(model, compiled=False)
+        state = state_of(model, compiled=False)
+        signature = [row_specs(tensors)]
+        small = model.count_params() <= _SMALL_NETWORK
+        key = None if value is None else ("predict_step", value, repr(signature), logits)
+        found: dict[str, Any] = {}
+
+        def body(x: Any) -> Any:
+            return _outputs(model, x, logits, found)
+
+        def trace() -> Program:
+            program = Program(body, signature, state, small=small)
+            program.notes.update(found)
+            return program
+
+        program = PROGRAMS.get(key, trace)
+        self.activation = program.notes["activation"]
+        self.gives_logits = program.notes["gives_logits"]
+        return program.on(state)
+
+
+def _outputs(model: keras.Model, x: Any, wants_logits: bool, found: dict[str, Any]) -> Any:
+    """Return a network's outputs or the logits behind them, and tell which in ``found``."""
+    outputs = model.predict_step((x,))
+    found.update(activation=None, gives_logits=False)
+    if not isinstance(outputs, tf.Tensor):
+        return outputs
+    found["activation"] = _activation_of(outputs)
+    logits = logits_of(outputs) if wants_logits else None
+    found["gives_logits"] = logits is not None and found["activation"] in ("sigmoid", "softmax")
+    return logits if found["gives_logits"] else outputs
 
 
 def _activation_of(outputs: tf.Tensor) -> str | None:
@@ -181,33 +212,6 @@ def _tensor(array: Any, dtype: Any) -> tf.Tensor:
     if dtype is None or str(dtype).startswith(("float", "bfloat")):
         dtype = keras.config.floatx()
     return tf.constant(np.asarray(array, dtype=dtype))
-
-
-def traced(body: Callable[..., Any], signature: list[Any]) -> Any:
-    """Return a function that TensorFlow traces once, for the signature.
-
-    Parameters
-    ----------
-    body : callable
-        What to trace; not converted by AutoGraph, as under ``Model.fit``.
-    signature : list
-        Specs of its arguments.
-
-    Returns
-    -------
-    tf.types.experimental.PolymorphicFunction
-        The function.
-    """
-    # TensorFlow counts traces by a function's code, which all estimators share, and would warn of
-    # retracing from the fifth fit on; a partial has no code of its own.
-    return tf.function(functools.partial(body), autograph=False, input_signature=signature)
-
-
-def row_specs(tensors: Any) -> Any:
-    """Return the signature of tensors with any number of rows."""
-    return tf.nest.map_structure(
-        lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype), tensors
-    )
 
 
 def check_inputs(model: keras.Model, x: Any) -> None:

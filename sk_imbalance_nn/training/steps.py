@@ -2,52 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
+from sk_imbalance_nn._compat import compile_arguments
 from sk_imbalance_nn.balancing.batches import EpochPlan
-from sk_imbalance_nn.data.inputs import map_structure, row_bytes, take_rows
-from sk_imbalance_nn.training.forward import as_tensors, row_specs, traced
+from sk_imbalance_nn.networks.fingerprint import fingerprint, state_of
+from sk_imbalance_nn.training.compile_cache import PROGRAMS
+from sk_imbalance_nn.training.feeding import Feed, Rows
+from sk_imbalance_nn.training.program import Program, row_specs
+from sk_imbalance_nn.training.xla import row_work, static_specs, whole_batches
 
-_CHUNK_BYTES = 64 * 2**20
+# Multiplications a step, roughly, up to which one thread is faster than handing operations over
+# (benchmarks/NOTES.md).
+_SMALL_WORK = 1_000_000
 
 
-@dataclass(frozen=True, eq=False)
-class Rows:
-    """Rows to train on or to validate on.
+__all__ = ["Rows", "StepRunner", "create_variables", "overrides"]
 
-    Parameters
-    ----------
-    x, y : structure
-        Inputs and what the loss is given; may hold more rows than are used.
-    weight : ndarray of shape (n,) or None
-        What each row weighs in the loss.
-    index : ndarray of shape (m,)
-        Which of the n rows are used.
-    """
 
-    x: Any
-    y: Any
-    weight: NDArray[np.float32] | None
-    index: NDArray[np.intp]
-
-    def gather(self, positions: NDArray[np.intp], model: keras.Model) -> tuple[Any, ...]:
-        """Return some of the rows as tensors: inputs, targets and, if any, weights."""
-        index = self.index[positions]
-        x = as_tensors(take_rows(self.x, index), model)
-        y = map_structure(tf.constant, take_rows(self.y, index))
-        return (x, y) if self.weight is None else (x, y, tf.constant(self.weight[index]))
-
-    @property
-    def bytes_each(self) -> int:
-        """How many bytes a row takes."""
-        return row_bytes(self.x) + row_bytes(self.y)
+def rows_in(tensors: Any) -> int:
+    """Return how many rows a structure of tensors has."""
+    return int(tf.nest.flatten(tensors)[0].shape[0])
 
 
 class StepRunner:
@@ -61,29 +42,56 @@ class StepRunner:
         The method that takes one batch and returns logs.
     batchwise : bool
         Whether a chunk is one batch; so it is for a step of the user's own, which may return
-        logs of its own, and where nothing is traced.
+        logs of its own.
+    batch_size : int
+        Rows a batch.
     """
 
-    def __init__(self, model: keras.Model, step: str, batchwise: bool) -> None:
+    def __init__(self, model: keras.Model, step: str, batchwise: bool, batch_size: int) -> None:
         self.model, self.step = model, getattr(model, step)
-        own = getattr(type(model), step) is not getattr(keras.Model, step)
-        self.batchwise = batchwise or own or bool(model.run_eagerly)
-        self._program: Any = None
+        self._own = getattr(type(model), step) is not getattr(keras.Model, step)
+        self.batchwise = batchwise or self._own
+        self.batch_size = batch_size
+        self._program: Callable[..., Any]
+        self._compiled: Callable[..., Any] | None = None
+        self._at_once: int | None = 1 if self.batchwise else None
 
-    def trace(self, example: tuple[Any, ...]) -> None:
-        """Trace the program for rows like those of the example."""
-        if self.model.run_eagerly:
-            self._program = lambda data, batch_size: self.step(data)
-            return
-        body = self._one_batch if self.batchwise else self._all_batches
+    def prepare(self, example: tuple[Any, ...], *, compiled_batches: int = 0) -> None:
+        """Trace the program for rows like those of the example, or find it traced.
+
+        Parameters
+        ----------
+        example : tuple
+            One row: inputs, targets and, if any, weights.
+        compiled_batches : int, default=0
+            How many whole batches XLA runs at a time; 0 leaves all to the ordinary program.
+        """
+        value, state = fingerprint(self.model), state_of(self.model)
+
+        def program(body: Any, signature: list[Any], **how: bool) -> Callable[..., Any]:
+            named = (self.step.__name__, value, repr(signature), *how.items())
+            key = None if value is None else named
+            return PROGRAMS.get(key, lambda: Program(body, signature, state, **how)).on(state)
+
+        small = row_work(self.model) * self.batch_size <= _SMALL_WORK
+        # A single batch runs through the same program as many, so callbacks change no bit.
+        body = self._one_batch if self._own else self._all_batches
         signature = [row_specs(example), tf.TensorSpec([], tf.int32)]
-        self._program = traced(body, signature)
-        self._program.get_concrete_function()
+        self._program = program(body, signature, small=small)
+        if compiled_batches:
+            specs = static_specs(example, compiled_batches, self.batch_size)
+            self._compiled = program(self._whole_batches, specs, jit_compile=True)
+            self._at_once = compiled_batches
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether XLA runs the whole batches."""
+        return self._compiled is not None
 
     def _one_batch(self, data: Any, batch_size: Any) -> Any:
         return self.step(data)
 
-    def _all_batches(self, data: Any, batch_size: Any) -> None:
+    def _all_batches(self, data: Any, batch_size: Any) -> Any:
         n = tf.shape(tf.nest.flatten(data)[0])[0]
 
         def run_batch(start: Any) -> tuple[Any]:
@@ -92,31 +100,48 @@ class StepRunner:
             return (stop,)
 
         tf.while_loop(lambda start: start < n, run_batch, (0,), parallel_iterations=1)
+        return self.model.get_metrics_result()
+
+    def _whole_batches(self, data: Any, n_batches: Any) -> Any:
+        def run_batch(number: Any) -> tuple[Any]:
+            self.step(tf.nest.map_structure(lambda tensor: tensor[number], data))
+            return (number + 1,)
+
+        tf.while_loop(lambda number: number < n_batches, run_batch, (0,), parallel_iterations=1)
+        return self.model.get_metrics_result()
 
     def run(
         self,
-        rows: Rows,
+        feed: Feed,
         plan: EpochPlan,
         on_begin: Callable[..., None],
         on_end: Callable[..., None],
         stops_by: str = "stop_training",
     ) -> dict[str, Any]:
         """Run one epoch, until the network's flag is set, and return its logs."""
-        at_once = max(1, _CHUNK_BYTES // (rows.bytes_each * plan.batch_size))
-        logs: Any = None
+        numbers: dict[str, Any] = {}
         step = -1
-        for positions in plan.chunks(1 if self.batchwise else at_once):
-            on_begin(step + 1)
-            logs = self._program(rows.gather(positions, self.model), plan.batch_size)
-            step += -(-len(positions) // plan.batch_size)
-            on_end(step, self._results(logs))
-            if getattr(self.model, stops_by):
-                break
-        return self._results(logs)
+        with closing(feed.chunks(plan, self._at_once)) as chunks:
+            for rows in chunks:
+                on_begin(step + 1)
+                numbers = self._numbers(self._run_chunk(rows))
+                step += -(-rows_in(rows) // self.batch_size)
+                on_end(step, numbers)
+                if getattr(self.model, stops_by):
+                    break
+        return dict(numbers)
 
-    def _results(self, logs: Any) -> dict[str, Any]:
+    def _run_chunk(self, rows: Any) -> Any:
+        logs: Any = None
+        if self._compiled is not None and self._at_once is not None:
+            whole, n_whole, rows = whole_batches(rows, self._at_once, self.batch_size)
+            if n_whole:
+                logs = self._compiled(whole, tf.constant(n_whole))
+        return logs if rows is None else self._program(rows, tf.constant(self.batch_size))
+
+    def _numbers(self, logs: Any) -> dict[str, Any]:
         """Return the metrics so far; a step of the user's own may return others instead."""
-        results = self.model.get_metrics_result()
+        results = self.model.get_metrics_result() if self._own else logs
         if isinstance(logs, dict) and set(logs) != set(results):
             results = logs
         numbers = {name: _number(value) for name, value in results.items()}
@@ -133,9 +158,17 @@ def create_variables(model: keras.Model, example: tuple[Any, ...]) -> None:
     """
     if isinstance(model.optimizer, keras.optimizers.Optimizer) and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
+    arguments = compile_arguments(model)
+    several = isinstance(arguments.get("loss"), Mapping | list | tuple)
+    measured = arguments.get("metrics") or arguments.get("weighted_metrics")
+    if not (several or measured):
+        return
+    x, y, *weight = example
+    outputs = model(x, training=False)
+    if several and type(model).compute_loss is keras.Model.compute_loss:
+        model.compute_loss(x, y, outputs, *(weight or [None]))
     if type(model).compute_metrics is keras.Model.compute_metrics:
-        x, y, *weight = example
-        model.compute_metrics(x, y, model(x, training=False), *(weight or [None]))
+        model.compute_metrics(x, y, outputs, *(weight or [None]))
 
 
 def _number(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from numbers import Integral
 from typing import Any
 
@@ -14,9 +15,7 @@ from sklearn.utils import check_random_state, check_scalar
 
 from sk_imbalance_nn._compat import seeded
 from sk_imbalance_nn.balancing.balance import Balance
-from sk_imbalance_nn.data.inputs import (
-    take_rows,
-)
+from sk_imbalance_nn.data.inputs import first_array, take_rows
 from sk_imbalance_nn.data.targets import BINARY, MULTILABEL
 from sk_imbalance_nn.networks.compiling import (
     check_same_loss,
@@ -39,8 +38,10 @@ from sk_imbalance_nn.training.early_stopping import (
     ValidationScore,
     check_scoring_name,
 )
-from sk_imbalance_nn.training.engine import Schedule, train
+from sk_imbalance_nn.training.engine import train
+from sk_imbalance_nn.training.forked import check_not_stranded
 from sk_imbalance_nn.training.forward import ForwardPass, build, check_inputs, rows_at_once
+from sk_imbalance_nn.training.schedule import Schedule
 from sk_imbalance_nn.wrapping.persistence import NotSaved
 from sk_imbalance_nn.wrapping.preparing import Data, PreparingWrapper, ValidationSource
 from sk_imbalance_nn.wrapping.routing import copied_callbacks
@@ -77,18 +78,23 @@ class FittingWrapper(PreparingWrapper):
             given = {} if partial else options
             self._build(training, balance, schedule, self._routed("fit", "epochs", given, 1))
         best = BestEpoch(self.n_iter_no_change) if stops_early else None
+        rows, held_out = self._weighted(training, balance), None
+        if validation is not None:
+            held_out = self._weighted_beside(rows, training, validation, balance)
         run = train(
             self.model_,
-            self._weighted(training, balance),
+            rows,
             schedule,
             rng=self._rng,
             callbacks=callbacks,
-            validation=None if validation is None else self._weighted(validation, balance),
+            validation=held_out,
             score=None if validation is None else self._score_on(validation, training),
             best=best,
             best_on_loss=self.scoring == LOSS,
+            # A builder that compiles may ask for it too.
+            jit_compile=self.model_.jit_compile or self.jit_compile,
         )
-        self.callbacks_ = callbacks
+        self.callbacks_, self.engine_ = callbacks, run.engine
         self._record(run.history, best, appended=initial_epoch > 0)
 
     # --------------------------------------------------------------------------------------
@@ -115,6 +121,7 @@ class FittingWrapper(PreparingWrapper):
 
     def _start(self, *, continued: bool, reseeded: bool = True) -> None:
         """Check the parameters, forget an earlier fit, and seed this one."""
+        check_not_stranded()
         self._check_nothing_missing()
         self._validate_params()
         self._check_parameter_names()
@@ -211,7 +218,7 @@ class FittingWrapper(PreparingWrapper):
         else:
             self._compile_for_target(model, arguments, data, balance)
         if self._has_default_network:
-            adapt_normalization(model, data.of(data.x), data.of(data.weight))
+            adapt_normalization(model, first_array(data.x), data.weight_of_used())
 
     def _compile_kwargs_for(self, data: Data, schedule: Schedule, epochs: int) -> dict[str, Any]:
         kwargs = self._get_compile_kwargs()
@@ -274,10 +281,14 @@ class FittingWrapper(PreparingWrapper):
         if self.scoring == LOSS or not self._own_target:
             return None
         codes, classes, labels, reverse = self._scored_target(validation, training)
+        # A scorer of scikit-learn's never looks at X, so it need not be a copy of the rows; one
+        # of the user's may.
+        named = isinstance(self.scoring, str)
+        logits = partial(self._logits_of_rows, validation.x) if named else self._logits
         score = ValidationScore(
             self.scoring,
-            Predictions(classes, self._logits, self._head, labels, reverse),
-            validation.of(validation.X),
+            Predictions(classes, logits, self._head, labels, reverse),
+            validation.rows if named else validation.of(validation.X),
             codes,
             validation.of(validation.weight),
         )
@@ -306,7 +317,16 @@ class FittingWrapper(PreparingWrapper):
 
     def _logits(self, X: Any, batch_size: int | None = None) -> NDArray[np.float64]:
         """Return logits of shape (n, units) for checked rows."""
-        outputs = self._forward(self.feature_encoder_.transform(X), batch_size)
+        return self._as_logits(self._forward(self.feature_encoder_.transform(X), batch_size))
+
+    def _logits_of_rows(self, x: Any, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return logits of shape (n, units) for some rows of the network's inputs."""
+        step = rows_at_once(x)
+        starts = range(0, len(rows), step)
+        outputs = [self._forward(take_rows(x, rows[at : at + step])) for at in starts]
+        return self._as_logits(np.concatenate(outputs))
+
+    def _as_logits(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
         are_logits = self._forward.gives_logits or self._head.from_logits
         return self._head.logits(outputs, are_logits=are_logits)
 

@@ -55,7 +55,7 @@ class Data:
     weight : ndarray of shape (n,) or None
         Sample weights.
     rows : ndarray of shape (m,)
-        Which rows are used; those of weight zero never are.
+        Which rows are used, in ascending order; those of weight zero never are.
     """
 
     X: Any
@@ -64,11 +64,21 @@ class Data:
     y: Any
     strata: NDArray[Any]
     weight: NDArray[np.float64] | None
-    rows: NDArray[np.intp]
+    rows: NDArray[np.integer[Any]]
 
     def of(self, values: Any) -> Any:
         """Return the part of an array, or of None, that belongs to the rows used."""
-        return None if values is None else select_rows(values, self.rows)
+        if values is None or len(self.rows) == n_rows(self.X):
+            return values
+        return select_rows(values, self.rows)
+
+    def weight_of_used(self) -> NDArray[np.float64] | None:
+        """Return a weight for every row, zero for those not used; None where all weigh one."""
+        if len(self.rows) == n_rows(self.X):
+            return self.weight
+        weight = np.zeros(n_rows(self.X))
+        weight[self.rows] = 1.0 if self.weight is None else self.weight[self.rows]
+        return weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,12 +110,15 @@ class PreparingWrapper(RoutedWrapper):
             self._fit_encoders(X, y, classes)
         x = self.feature_encoder_.transform(X)
         encoded = self.target_encoder_.transform(y)
-        weight, rows = None, np.arange(n_rows(X))
+        # Numbers of half the size where they suffice: they are a good part of what rows of few
+        # columns take.
+        kind = np.int32 if n_rows(X) <= np.iinfo(np.int32).max else np.intp
+        weight, rows = None, np.arange(n_rows(X), dtype=kind)
         if sample_weight is not None:
             weight = check_sample_weight(
                 sample_weight, first_array(X), dtype=np.float64, ensure_non_negative=True
             )
-            rows = np.flatnonzero(weight)
+            rows = np.flatnonzero(weight).astype(kind)
             if not rows.size:
                 raise ValueError("sample_weight is zero for every row: there is nothing to learn.")
         return Data(X, x, y, encoded, self._strata(encoded), weight, rows)
@@ -254,6 +267,14 @@ class PreparingWrapper(RoutedWrapper):
         several = self.target_type_ == MULTILABEL
         codes = np.zeros(len(data.y), dtype=np.intp) if several else data.y
         return Rows(data.x, y, row_weights(codes, balance.row_factors, data.weight), data.rows)
+
+    def _weighted_beside(
+        self, rows: Rows, training: Data, validation: Data, balance: Balance | None
+    ) -> Rows:
+        """Return the rows that validate; what was split off shares targets and weights."""
+        if balance is not None and validation.y is training.y:
+            return replace(rows, index=validation.rows)
+        return self._weighted(validation, balance)
 
     def _weights_of_own_target(self, data: Data) -> NDArray[np.float32] | None:
         """Return the row weights of a target that a transformer of the user's encodes."""
