@@ -25,5 +25,6 @@ example:  ## Run the quickstart
 check: lint type test example  ## All of these: what CI runs, without its installation
 
 bench:  ## Compare speed with SciKeras and ranking with scikit-learn; needs data: make bench DATA=FOLDER
-	$(PYTHON) benchmarks/training_speed.py
+	for name in cross_validation long_fit prediction grid_search leftovers memory; do \
+	    $(PYTHON) benchmarks/$$name.py || exit 1; done
 	$(PYTHON) benchmarks/default_network.py --data $(DATA) $(BENCH)
