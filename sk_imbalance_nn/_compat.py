@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import threading
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,11 +29,13 @@ __all__ = [
     "layers_within",
     "learning_rate_schedule",
     "logits_of",
+    "names_from_the_start",
     "one_operation_at_a_time",
     "run_on_variables",
     "seeded",
     "spares_from_weight_decay",
     "tensorflow_has_run",
+    "traced",
     "variables_trained_by",
 ]
 
@@ -111,6 +114,28 @@ def logits_of(outputs: Any) -> Any:
     return getattr(outputs, "_keras_logits", None)
 
 
+@contextmanager
+def names_from_the_start() -> Iterator[None]:
+    """Let Keras count the names that it gives to layers, optimizers and metrics from the start.
+
+    So equal networks are named alike whatever was built before. It also bounds memory: TensorFlow
+    keeps a kernel for each name that a variable ever had. Whatever is named afterwards gets a
+    number that nothing has yet. (``keras.backend.reset_uids`` cannot be undone.)
+    """
+    from keras.src.backend.common import global_state
+
+    counters = "object_name_uids"
+    earlier = global_state.get_global_attribute(counters) or {}
+    global_state.set_global_attribute(counters, None)
+    try:
+        yield
+    finally:
+        used = global_state.get_global_attribute(counters) or {}
+        merged = defaultdict(int, earlier)
+        merged.update({name: max(count, merged[name]) for name, count in used.items()})
+        global_state.set_global_attribute(counters, merged)
+
+
 def expand_outputs(outputs: Any) -> Any:
     """Add a last axis to a network's outputs, and to the logits that they carry."""
     import keras
@@ -156,6 +181,15 @@ def spares_from_weight_decay(optimizer: Any) -> bool:
     """Say whether ``exclude_from_weight_decay`` was called; no configuration mentions it."""
     names = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
     return any(getattr(optimizer, name, None) for name in names)
+
+
+def traced(function: Any) -> Any:
+    """Trace a ``tf.function`` of one signature.
+
+    What the public ``get_concrete_function`` returns is never freed, by intention; with a trace
+    for each network that cannot be shared, that is megabytes a fit.
+    """
+    return function._get_concrete_function_garbage_collected()
 
 
 def run_on_variables(concrete: Any, tensors: list[Any], variables: list[Any]) -> Any:

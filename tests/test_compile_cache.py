@@ -240,7 +240,8 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="needs fork")
-def test_trap_31_a_forked_child_starts_empty_and_says_why_it_would_hang() -> None:
+def test_a_forked_child_starts_empty_and_says_why_it_would_hang() -> None:
+    """Trap 31."""
     run = subprocess.run(
         [sys.executable, "-c", FORKED], capture_output=True, text=True, timeout=120, check=False
     )

@@ -10,8 +10,8 @@ import pytest
 
 from sk_imbalance_nn.networks.cosine_decay import CosineDecayTo
 from sk_imbalance_nn.networks.default import KernelAdamW, default_network, default_optimizer
-from sk_imbalance_nn.networks.fingerprint import fingerprint, state_of
 from sk_imbalance_nn.networks.head_losses import LabelWeighted
+from sk_imbalance_nn.training.fingerprint import fingerprint, state_of
 
 
 def network(

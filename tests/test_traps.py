@@ -5,7 +5,9 @@ scikit-learn's exact figures, by NumPy, or by equality of trained weights.
 """
 
 import copy
+import gc
 import io
+import logging
 import os
 import pickle
 import random
@@ -35,7 +37,7 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV, cross_validate
 
-from sk_imbalance_nn import BalancedKerasClassifier, output_layer
+from sk_imbalance_nn import BalancedKerasClassifier, compile_cache_info, output_layer
 from sk_imbalance_nn._compat import seeded
 
 X, y = make_classification(150, 5, weights=[0.8], class_sep=1.5, random_state=0)
@@ -700,3 +702,95 @@ def test_early_stopping_sees_a_class_that_accuracy_does_not():
     kept = average_precision_score(labels[1::2], expit(fitted.decision_function(rows[1::2])))
     assert kept == pytest.approx(max(scores), abs=1e-6)
     assert kept > scores[-1]
+
+
+# Many fits, many predictions, many processes ---------------------------------------------------
+
+
+def resident_megabytes():
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux' own figures")
+def test_fits_leave_no_memory_behind():
+    """Trap 28: SciKeras leaves about 5 MB a fit; 150 fits may leave 20 here."""
+    for seed in range(5):
+        classifier(dropping, epochs=1, random_state=seed).fit(X, y)
+    before = resident_megabytes()
+    for seed in range(60):
+        classifier(dropping, epochs=1, random_state=seed).fit(X, y)
+    assert resident_megabytes() - before < 8
+
+
+def test_equal_networks_are_named_alike_whatever_was_built_before():
+    """Trap 28: TensorFlow keeps a kernel for each name that a variable ever had."""
+    first = classifier(dropping, epochs=1).fit(X, y)
+    outside = keras.layers.Dense(1)
+    second = classifier(dropping, epochs=1).fit(X, y)
+    names = [[layer.name for layer in fitted.model_.layers] for fitted in (first, second)]
+    assert names[0] == names[1]
+    assert outside.name not in names[0]
+    assert keras.layers.Dense(1).name != outside.name
+
+
+def test_builders_may_use_layers_that_were_made_elsewhere():
+    """Trap 28: their names may be those that a count from the start would give again."""
+    keras.backend.clear_session()
+    elsewhere = keras.layers.Dense(4, activation="relu")
+
+    def build(meta):
+        return keras.Sequential([keras.Input((5,)), elsewhere, output_layer(meta)])
+
+    assert elsewhere.name == "dense"
+    fitted = classifier(build, epochs=1).fit(X, y)
+    assert len({layer.name for layer in fitted.model_.layers}) == 2
+
+
+def test_many_fits_say_nothing_of_retracing():
+    """Trap 29: from the fifth fit on, TensorFlow would warn on its own logger."""
+
+    class Doubled(keras.layers.Layer):
+        def call(self, inputs):
+            return 2 * inputs
+
+    def unshared(meta):
+        return keras.Sequential([keras.Input((5,)), Doubled(), output_layer(meta)])
+
+    said = []
+    handler = logging.Handler()
+    handler.emit = said.append
+    tf.get_logger().addHandler(handler)
+    try:
+        for seed in range(7):
+            fitted = classifier(unshared, epochs=1, random_state=seed).fit(X, y)
+            for n_rows in (1, 3, len(X)):
+                fitted.predict_proba(X[:n_rows])
+    finally:
+        tf.get_logger().removeHandler(handler)
+    assert said == []
+
+
+def test_predictions_pass_through_one_traced_function(monkeypatch):
+    """Trap 30: ``Model.predict`` sets up a pipeline a call, and traces for new row counts."""
+    fitted = classifier(dropping, epochs=1).fit(X, y)
+    whole = fitted.predict_proba(X)
+    traced = compile_cache_info().misses
+    monkeypatch.setattr(keras.Model, "predict", None)
+    monkeypatch.setattr(keras.Model, "__call__", None)
+    for n_rows in (1, 2, 3, 64, 65, 149):
+        np.testing.assert_allclose(fitted.predict_proba(X[:n_rows]), whole[:n_rows], rtol=1e-5)
+    fitted.predict(X)
+    fitted.decision_function(X)
+    assert compile_cache_info().misses == traced
+
+
+def test_threads_spare_the_start_of_processes():
+    """Trap 32: a new process loads TensorFlow anew, which takes longer than many small fits."""
+    with joblib.parallel_config("threading"):
+        together, alone = (
+            cross_validate(classifier(dropping), X, y, cv=3, scoring="roc_auc", n_jobs=n_jobs)
+            for n_jobs in (3, 1)
+        )
+    np.testing.assert_array_equal(together["test_score"], alone["test_score"])

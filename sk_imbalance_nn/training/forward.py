@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from sk_imbalance_nn._compat import logits_of
 from sk_imbalance_nn.data.inputs import n_rows, row_bytes, take_rows
-from sk_imbalance_nn.networks.fingerprint import fingerprint, state_of
 from sk_imbalance_nn.training.compile_cache import PROGRAMS
+from sk_imbalance_nn.training.fingerprint import fingerprint, state_of
 from sk_imbalance_nn.training.forked import check_not_stranded
 from sk_imbalance_nn.training.program import Program, row_specs
 
@@ -116,7 +116,7 @@ class ForwardPass:
         """Trace the program, or find it traced for a network like this one."""
         model, logits = self._model, self._wants_logits
         value = fingerprint(model, compiled=False)
-        state = state_of(model, compiled=False)
+        state = [] if value is None else state_of(model, compiled=False)
         signature = [row_specs(tensors)]
         small = model.count_params() <= _SMALL_NETWORK
         key = None if value is None else ("predict_step", value, repr(signature), logits)

@@ -28,6 +28,7 @@ from sk_imbalance_nn.training.ending import (
     warn_of_interruption,
 )
 from sk_imbalance_nn.training.feeding import Rows
+from sk_imbalance_nn.training.fingerprint import is_distributed
 from sk_imbalance_nn.training.monitors import check_monitors
 from sk_imbalance_nn.training.schedule import Schedule, TrainingRun
 
@@ -48,9 +49,7 @@ def needs_keras_loop(model: keras.Model) -> bool:
         True if it runs eagerly, if a strategy distributes it, or if its class has a loop of its
         own. A ``train_step`` is no loop.
     """
-    if model.run_eagerly or tf.distribute.has_strategy():
-        return True
-    if model.distribute_strategy is not tf.distribute.get_strategy():
+    if model.run_eagerly or is_distributed(model):
         return True
     own = any(
         getattr(getattr(model, name), "__func__", None) is not getattr(keras.Model, name)

@@ -15,7 +15,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from sk_imbalance_nn._compat import one_operation_at_a_time, run_on_variables
+from sk_imbalance_nn._compat import one_operation_at_a_time, run_on_variables, traced
 
 # They carry code of this process, which the fingerprint cannot see.
 _PYTHON_OPERATIONS = frozenset({"PyFunc", "EagerPyFunc", "PyFuncStateless"})
@@ -75,7 +75,7 @@ class Program:
             jit_compile=jit_compile or None,
         )
         with self._executor():
-            self._concrete = function.get_concrete_function()
+            self._concrete = traced(function)
         positions = {id(handle): at for at, handle in enumerate(handles_of(state))}
         self._captures = list(self._concrete.captured_inputs)
         self._positions = [positions.get(id(capture)) for capture in self._captures]

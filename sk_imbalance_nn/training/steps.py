@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from sk_imbalance_nn._compat import compile_arguments
 from sk_imbalance_nn.balancing.batches import EpochPlan
-from sk_imbalance_nn.networks.fingerprint import fingerprint, state_of
 from sk_imbalance_nn.training.compile_cache import PROGRAMS
 from sk_imbalance_nn.training.feeding import Feed, Rows
+from sk_imbalance_nn.training.fingerprint import fingerprint, state_of
 from sk_imbalance_nn.training.program import Program, row_specs
 from sk_imbalance_nn.training.xla import row_work, static_specs, whole_batches
 
@@ -66,7 +66,8 @@ class StepRunner:
         compiled_batches : int, default=0
             How many whole batches XLA runs at a time; 0 leaves all to the ordinary program.
         """
-        value, state = fingerprint(self.model), state_of(self.model)
+        value = fingerprint(self.model)
+        state = [] if value is None else state_of(self.model)
 
         def program(body: Any, signature: list[Any], **how: bool) -> Callable[..., Any]:
             named = (self.step.__name__, value, repr(signature), *how.items())

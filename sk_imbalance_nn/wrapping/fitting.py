@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state, check_scalar
 
-from sk_imbalance_nn._compat import seeded
+from sk_imbalance_nn._compat import names_from_the_start, seeded
 from sk_imbalance_nn.balancing.balance import Balance
 from sk_imbalance_nn.data.inputs import first_array, take_rows
 from sk_imbalance_nn.data.targets import BINARY, MULTILABEL
@@ -124,7 +124,8 @@ class FittingWrapper(PreparingWrapper):
         check_not_stranded()
         self._check_nothing_missing()
         self._validate_params()
-        self._check_parameter_names()
+        with names_from_the_start():
+            self._check_parameter_names()
         check_scoring_name(self.scoring)
         # SciKeras' own seeding would leave TensorFlow's determinism switched on for good.
         self._random_state = None
@@ -196,6 +197,20 @@ class FittingWrapper(PreparingWrapper):
 
     def _build(self, data: Data, balance: Balance | None, schedule: Schedule, epochs: int) -> None:
         """Build the network, compile it, and start it at the prior."""
+        try:
+            with names_from_the_start():
+                model = self._new_network(data)
+        except ValueError as error:
+            if "unique" not in str(error):
+                raise
+            # The builder adds layers to some that were made elsewhere, whose names are taken.
+            model = self._new_network(data)
+        with model.distribute_strategy.scope(), names_from_the_start():
+            self._compile(model, data, balance, schedule, epochs)
+        if self._has_default_network:
+            adapt_normalization(model, first_array(data.x), data.weight_of_used())
+
+    def _new_network(self, data: Data) -> keras.Model:
         with seeded(self._build_seed):
             model = self._build_keras_model()
             if not isinstance(model, keras.Model):
@@ -205,20 +220,28 @@ class FittingWrapper(PreparingWrapper):
                 )
             check_inputs(model, data.x)
             build(model, data.x)
-            self.model_ = model
-            if model.compiled:
-                self._warn_of_unused_parameters()
-            arguments = compile_arguments_of(
-                model, {} if model.compiled else self._compile_kwargs_for(data, schedule, epochs)
-            )
+        return model
+
+    def _compile(
+        self,
+        model: keras.Model,
+        data: Data,
+        balance: Balance | None,
+        schedule: Schedule,
+        epochs: int,
+    ) -> None:
+        self.model_ = model
+        if model.compiled:
+            self._warn_of_unused_parameters()
+        arguments = compile_arguments_of(
+            model, {} if model.compiled else self._compile_kwargs_for(data, schedule, epochs)
+        )
         check_same_loss(self.loss, arguments.get("loss"))
         self._forward = ForwardPass(model, logits=self._own_target)
         if balance is None:
             self._compile_as_given(model, arguments)
         else:
             self._compile_for_target(model, arguments, data, balance)
-        if self._has_default_network:
-            adapt_normalization(model, first_array(data.x), data.weight_of_used())
 
     def _compile_kwargs_for(self, data: Data, schedule: Schedule, epochs: int) -> dict[str, Any]:
         kwargs = self._get_compile_kwargs()

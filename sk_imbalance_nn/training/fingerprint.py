@@ -72,6 +72,8 @@ def fingerprint(model: keras.Model, *, compiled: bool = True) -> str | None:
     >>> fingerprint(network(0.1)) == fingerprint(network(0.1, units=4))
     False
     """
+    if is_distributed(model):
+        return None
     if not (_all_known(model, compiled) and _only_configured(model, compiled)):
         return None
     description = {
@@ -85,6 +87,24 @@ def fingerprint(model: keras.Model, *, compiled: bool = True) -> str | None:
     }
     text = json.dumps(description, sort_keys=True, default=repr)
     return text if _modules_known(json.loads(text)) else None
+
+
+def is_distributed(model: keras.Model) -> bool:
+    """Say whether a ``tf.distribute`` strategy other than TensorFlow's default one is at work.
+
+    Parameters
+    ----------
+    model : keras.Model
+        The network; its variables may be spread over devices.
+
+    Returns
+    -------
+    bool
+        True if it was built under such a strategy, or if one is in force now.
+    """
+    if tf.distribute.has_strategy():
+        return True
+    return model.distribute_strategy is not tf.distribute.get_strategy()
 
 
 def state_of(model: keras.Model, *, compiled: bool = True) -> list[Any]:
@@ -154,12 +174,18 @@ def _only_configured(model: keras.Model, compiled: bool) -> bool:
         if spares_from_weight_decay(model.optimizer):
             return False
     return not any(
-        isinstance(value, tf.Tensor | np.ndarray) or _is_unknown_code(value)
+        _is_constant(value) or _is_unknown_code(value)
         # Small tensors become constants of a program, whatever they were computed from.
         for layer in layers_within(model)
         for name, value in vars(layer).items()
         if name != "loss"  # of a compiled network; see _compiled_parts
     )
+
+
+def _is_constant(value: Any) -> bool:
+    if isinstance(value, keras.Variable):
+        return False
+    return isinstance(value, np.ndarray) or bool(keras.ops.is_tensor(value))
 
 
 def _is_unknown_code(value: Any) -> bool:
