@@ -73,8 +73,10 @@ def ours(**params: Any) -> BalancedKerasClassifier:
     BalancedKerasClassifier
         Not fitted.
     """
-    params = {"class_weight": None, "early_stopping": False, "random_state": 0, **params}
-    return BalancedKerasClassifier(network, loss="binary_crossentropy", optimizer="adam", **params)
+    plain = {"class_weight": None, "output_bias": None, "early_stopping": False}
+    return BalancedKerasClassifier(
+        network, loss="binary_crossentropy", optimizer="adam", **{**plain, **params}
+    )
 
 
 def scikeras(**params: Any) -> KerasClassifier:

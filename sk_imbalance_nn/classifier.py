@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any
@@ -421,7 +421,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         if not self._own_target:
             outputs = self._predict_raw(X, **predict_params)
             return np.asarray(self.target_encoder_.inverse_transform(outputs, return_proba=True))
-        return self._head.probabilities(self._checked_logits(X, predict_params))
+        return self._read(self._head.probabilities, X, predict_params)
 
     @available_if(_encodes_its_own_target)
     def decision_function(self, X: Any) -> NDArray[np.float64]:
@@ -444,7 +444,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
             As `predict_proba`.
         """
         check_is_fitted(self)
-        return self._head.decision(self._checked_logits(X, {}))
+        return self._read(self._head.decision, X, {})
 
     def predict(self, X: Any, **predict_params: Any) -> NDArray[Any]:
         """Return labels: the most probable class, or each label that is more likely than not.
@@ -471,7 +471,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
             return np.asarray(
                 self.target_encoder_.inverse_transform(self._predict_raw(X, **predict_params))
             )
-        codes = self._head.codes(self._checked_logits(X, predict_params))
+        codes = self._read(self._head.codes, X, predict_params)
         return self.target_encoder_.inverse_transform(codes)
 
     def score(self, X: Any, y: Any, sample_weight: ArrayLike | None = None) -> float:
@@ -512,13 +512,15 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         """
         return float(accuracy_score(y_true, y_pred, **kwargs))
 
-    def _checked_logits(self, X: Any, options: Mapping[str, Any]) -> NDArray[np.float64]:
+    def _read(self, read: Callable[[Any], Any], X: Any, options: Mapping[str, Any]) -> NDArray[Any]:
+        """Return what is read from the logits of rows."""
         check_options("predict", options, PREDICT_OPTIONS)
         X = validate_inputs(self, X, reset=False)
         if self._callbacks_for_predict(options):
             outputs = self._predict_by_keras(self.feature_encoder_.transform(X), options)
-            return self._head.logits(outputs, are_logits=self._head.from_logits)
-        return self._logits(X, self._batch_size_for_predict(X, options))
+            return np.asarray(read(self._head.logits(outputs, are_logits=self._head.from_logits)))
+        x, batch_size = self.feature_encoder_.transform(X), self._batch_size_for_predict(X, options)
+        return np.asarray(self._forward(x, batch_size, lambda part: read(self._as_logits(part))))
 
     def _batch_size_for_predict(self, X: Any, options: Mapping[str, Any]) -> int | None:
         """Return the rows at a time that were asked for; training's batch size is no such wish."""

@@ -139,6 +139,8 @@ class ResidentRows(Feed):
     def __init__(self, rows: Rows, model: keras.Model) -> None:
         super().__init__(rows, model)
         self._resident = self._tensors(np.arange(len(rows.index)))
+        # Where no transfer is saved, NumPy gathers several times faster than TensorFlow.
+        self._gather = tf.gather if tf.config.list_physical_devices("GPU") else _gather_on_host
 
     def chunks(
         self, plan: EpochPlan, batches_at_once: int | None = None
@@ -150,8 +152,7 @@ class ResidentRows(Feed):
     def _gathered(self, positions: NDArray[np.intp]) -> tuple[Any, ...]:
         if len(positions) == len(self._rows.index) and _are_in_order(positions):
             return self._resident
-        index = tf.constant(positions)
-        return tf.nest.map_structure(lambda tensor: tf.gather(tensor, index), self._resident)
+        return tf.nest.map_structure(lambda tensor: self._gather(tensor, positions), self._resident)
 
 
 class StreamedRows(Feed):
@@ -197,6 +198,10 @@ def feed_of(rows: Rows, model: keras.Model) -> Feed:
     # A part of large data would be one more copy of what takes the memory already.
     few = n_rows(rows.x) * rows.bytes_each <= RESIDENT_BYTES
     return (ResidentRows if in_memory and few else StreamedRows)(rows, model)
+
+
+def _gather_on_host(tensor: tf.Tensor, positions: NDArray[np.intp]) -> tf.Tensor:
+    return tf.constant(np.take(tensor.numpy(), positions, axis=0))
 
 
 def _are_in_order(index: NDArray[np.intp]) -> bool:

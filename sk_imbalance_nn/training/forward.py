@@ -83,7 +83,12 @@ class ForwardPass:
         self.activation: str | None = None
         self.gives_logits = False
 
-    def __call__(self, x: Any, batch_size: int | None = None) -> Any:
+    def __call__(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        read: Callable[[Any], Any] | None = None,
+    ) -> Any:
         """Return the outputs for all rows of ``x``.
 
         Parameters
@@ -92,18 +97,31 @@ class ForwardPass:
             The inputs of the network.
         batch_size : int, default=None
             Rows at a time; by default as many as a bounded memory holds.
+        read : callable, default=None
+            What to make of the outputs of some rows; an array with an entry for each of them.
 
         Returns
         -------
         ndarray of shape (n, units), or list or dict of them
-            Logits where the network ends in a sigmoid or softmax, else its own outputs.
+            Logits where the network ends in a sigmoid or softmax, else its own outputs; or what
+            was read from them.
         """
         check_not_stranded()
-        step = batch_size or rows_at_once(x)
-        chunks = [self._run(take_rows(x, slice(at, at + step))) for at in range(0, n_rows(x), step)]
-        if len(chunks) == 1:
-            return chunks[0]
-        return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *chunks)
+        n, step = n_rows(x), batch_size or rows_at_once(x)
+        whole: Any = None
+        for at in range(0, n, step):
+            part = self._run(take_rows(x, slice(at, at + step)))
+            part = part if read is None else read(part)
+            if step >= n:
+                return part
+            # One array that is filled takes half the memory of parts that are joined.
+            if whole is None:
+                whole = tf.nest.map_structure(
+                    lambda array: np.empty((n, *array.shape[1:]), array.dtype), part
+                )
+            for all_rows, some in zip(tf.nest.flatten(whole), tf.nest.flatten(part), strict=True):
+                all_rows[at : at + step] = some
+        return whole
 
     def _run(self, rows: Any) -> Any:
         tensors = as_tensors(rows, self._model)

@@ -338,9 +338,9 @@ class FittingWrapper(PreparingWrapper):
         reverse = bool(np.mean(training.of(training.y)) > 0.5)
         return (1 - codes if reverse else codes), classes, _unchanged, reverse
 
-    def _logits(self, X: Any, batch_size: int | None = None) -> NDArray[np.float64]:
+    def _logits(self, X: Any) -> NDArray[np.float64]:
         """Return logits of shape (n, units) for checked rows."""
-        return self._as_logits(self._forward(self.feature_encoder_.transform(X), batch_size))
+        return np.asarray(self._forward(self.feature_encoder_.transform(X), None, self._as_logits))
 
     def _logits_of_rows(self, x: Any, rows: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return logits of shape (n, units) for some rows of the network's inputs."""
