@@ -19,8 +19,9 @@ from sk_imbalance_nn.networks.heads import Head
 from sk_imbalance_nn.training import feeding, forward
 from sk_imbalance_nn.training.early_stopping import BestEpoch, Predictions, ValidationScore
 from sk_imbalance_nn.training.engine import Schedule, train
+from sk_imbalance_nn.training.feeding import Rows
 from sk_imbalance_nn.training.forward import ForwardPass, as_tensors, build
-from sk_imbalance_nn.training.steps import Rows, overrides
+from sk_imbalance_nn.training.steps import overrides
 
 RNG = np.random.default_rng(0)
 N, BATCH = 42, 16  # the last batch of an epoch is partial
@@ -318,9 +319,9 @@ def test_chunks_and_single_batches_learn_the_same_to_the_last_bit(monkeypatch):
 
     whole, history = learned()
     by_batch = learned(EveryBatch())
-    monkeypatch.setattr(feeding, "CHUNK_BYTES", 2 * BATCH * WEIGHTED.bytes_each)
+    monkeypatch.setattr(feeding, "RESIDENT_CHUNK_BYTES", 2 * BATCH * WEIGHTED.bytes_each)
     two_batches = learned()
-    monkeypatch.setattr(feeding, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(feeding, "RESIDENT_CHUNK_BYTES", 1)
     for model, other in (by_batch, two_batches, learned()):
         assert_same_weights(model, whole, rtol=0)
         assert other == history

@@ -126,7 +126,8 @@ def test_a_chunk_is_bounded_by_bytes_but_holds_a_batch(mapped):
 
 
 def test_chunks_are_as_large_as_the_feed_says(monkeypatch):
-    monkeypatch.setattr(feeding, "CHUNK_BYTES", 20 * 4 * 3)
+    for name in ("CHUNK_BYTES", "RESIDENT_CHUNK_BYTES"):
+        monkeypatch.setattr(feeding, name, 20 * 4 * 3)
     for kind in (ResidentRows, StreamedRows):
         chunks = kind(rows_of(TABLE), MODEL).chunks(EpochPlan(np.arange(N), 4))
         assert [len(y) for _, y in chunks] == [12, 12, 12, 12, 2]

@@ -206,22 +206,33 @@ class _EpochLoop:
 
     def run_epoch(self, epoch: int) -> dict[str, Any]:
         """Train one epoch, validate, and return the logs of both."""
-        self.model.reset_metrics()
+        fresh = self._reset_metrics(self._train)
         self.callbacks.on_epoch_begin(epoch)
         logs = self._train.run(
             self._feed,
             self.schedule.plan(len(self.training.index), self.rng),
             self.callbacks.on_train_batch_begin,
             self.callbacks.on_train_batch_end,
+            fresh=fresh,
         )
         check_finite(logs.get("loss", 0.0), epoch, self.model)
         if self.validation is not None and self.schedule.validates(epoch):
             logs.update(self._validate(len(self.validation.index)))
         return logs
 
+    def _reset_metrics(self, runner: StepRunner) -> bool:
+        """Begin to count anew; return whether that is left to the program.
+
+        From within it costs nothing, but callbacks would meet the last epoch's metrics.
+        """
+        if runner.resets and not self._user_callbacks:
+            return True
+        self.model.reset_metrics()
+        return False
+
     def _validate(self, n_rows: int) -> dict[str, Any]:
         """Return the ``val_`` quantities, the exact score among them."""
-        self.model.reset_metrics()
+        fresh = self._reset_metrics(self._test)
         self.model.stop_evaluating = False
         self.callbacks.on_test_begin()
         logs = self._test.run(
@@ -230,6 +241,7 @@ class _EpochLoop:
             self.callbacks.on_test_batch_begin,
             self.callbacks.on_test_batch_end,
             stops_by="stop_evaluating",
+            fresh=fresh,
         )
         named = {f"val_{name}": value for name, value in logs.items()}
         # Callbacks may put other weights in for validation, and back at its end.

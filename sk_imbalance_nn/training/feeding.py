@@ -22,7 +22,8 @@ from sk_imbalance_nn.data.memory_map import is_mapped
 from sk_imbalance_nn.training.forward import as_tensors
 
 RESIDENT_BYTES = 32 * 2**20
-# Three chunks are in memory at a time. Smaller ones train slower, larger ones hardly faster.
+# Larger chunks are hardly faster, and of streamed ones three are in memory at a time.
+RESIDENT_CHUNK_BYTES = 16 * 2**20
 CHUNK_BYTES = 2 * 2**20
 # Each chunk of shuffled rows is a pass over the file, so there should be few.
 MAPPED_CHUNK_BYTES = 128 * 2**20
@@ -91,9 +92,12 @@ class Feed:
 
     def batches_at_once(self, batch_size: int) -> int:
         """Return how many batches a bounded memory holds, one at least."""
+        return max(1, self._chunk_bytes // (self._rows.bytes_each * batch_size))
+
+    @property
+    def _chunk_bytes(self) -> int:
         mapped = any(is_mapped(part) for part in arrays_of(self._rows.x))
-        most = MAPPED_CHUNK_BYTES if mapped else CHUNK_BYTES
-        return max(1, most // (self._rows.bytes_each * batch_size))
+        return MAPPED_CHUNK_BYTES if mapped else CHUNK_BYTES
 
     def example(self) -> tuple[Any, ...]:
         """Return the first of the rows, to trace a program with."""
@@ -148,6 +152,10 @@ class ResidentRows(Feed):
         """Yield chunks gathered from the resident tensors; see `Feed.chunks`."""
         for positions in self._pieces(plan, batches_at_once):
             yield self._gathered(positions)
+
+    @property
+    def _chunk_bytes(self) -> int:
+        return RESIDENT_CHUNK_BYTES
 
     def _gathered(self, positions: NDArray[np.intp]) -> tuple[Any, ...]:
         if len(positions) == len(self._rows.index) and _are_in_order(positions):

@@ -174,18 +174,12 @@ def _only_configured(model: keras.Model, compiled: bool) -> bool:
         if spares_from_weight_decay(model.optimizer):
             return False
     return not any(
-        _is_constant(value) or _is_unknown_code(value)
+        isinstance(value, tf.Tensor | np.ndarray) or _is_unknown_code(value)
         # Small tensors become constants of a program, whatever they were computed from.
         for layer in layers_within(model)
         for name, value in vars(layer).items()
         if name != "loss"  # of a compiled network; see _compiled_parts
     )
-
-
-def _is_constant(value: Any) -> bool:
-    if isinstance(value, keras.Variable):
-        return False
-    return isinstance(value, np.ndarray) or bool(keras.ops.is_tensor(value))
 
 
 def _is_unknown_code(value: Any) -> bool:

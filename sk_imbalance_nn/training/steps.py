@@ -12,8 +12,9 @@ import tensorflow as tf
 
 from sk_imbalance_nn._compat import compile_arguments
 from sk_imbalance_nn.balancing.batches import EpochPlan
+from sk_imbalance_nn.data.inputs import n_rows
 from sk_imbalance_nn.training.compile_cache import PROGRAMS
-from sk_imbalance_nn.training.feeding import Feed, Rows
+from sk_imbalance_nn.training.feeding import Feed
 from sk_imbalance_nn.training.fingerprint import fingerprint, state_of
 from sk_imbalance_nn.training.program import Program, row_specs
 from sk_imbalance_nn.training.xla import row_work, static_specs, whole_batches
@@ -21,14 +22,6 @@ from sk_imbalance_nn.training.xla import row_work, static_specs, whole_batches
 # Multiplications a step, roughly, up to which one thread is faster than handing operations over
 # (benchmarks/NOTES.md).
 _SMALL_WORK = 1_000_000
-
-
-__all__ = ["Rows", "StepRunner", "create_variables", "overrides"]
-
-
-def rows_in(tensors: Any) -> int:
-    """Return how many rows a structure of tensors has."""
-    return int(tf.nest.flatten(tensors)[0].shape[0])
 
 
 class StepRunner:
@@ -45,15 +38,27 @@ class StepRunner:
         logs of its own.
     batch_size : int
         Rows a batch.
+    small : bool, default=None
+        Whether one thread is faster than several; by default as the network's size tells.
     """
 
-    def __init__(self, model: keras.Model, step: str, batchwise: bool, batch_size: int) -> None:
+    def __init__(
+        self,
+        model: keras.Model,
+        step: str,
+        batchwise: bool,
+        batch_size: int,
+        small: bool | None = None,
+    ) -> None:
         self.model, self.step = model, getattr(model, step)
         self._own = getattr(type(model), step) is not getattr(keras.Model, step)
         self.batchwise = batchwise or self._own
         self.batch_size = batch_size
+        self._small = row_work(model) * batch_size <= _SMALL_WORK if small is None else small
         self._program: Callable[..., Any]
         self._compiled: Callable[..., Any] | None = None
+        # Whether programs can reset the metrics themselves; others' metrics may need Python to.
+        self.resets = False
         self._at_once: int | None = 1 if self.batchwise else None
 
     def prepare(self, example: tuple[Any, ...], *, compiled_batches: int = 0) -> None:
@@ -67,6 +72,7 @@ class StepRunner:
             How many whole batches XLA runs at a time; 0 leaves all to the ordinary program.
         """
         value = fingerprint(self.model)
+        self.resets = value is not None and not self._own
         state = [] if value is None else state_of(self.model)
 
         def program(body: Any, signature: list[Any], **how: bool) -> Callable[..., Any]:
@@ -74,13 +80,13 @@ class StepRunner:
             key = None if value is None else named
             return PROGRAMS.get(key, lambda: Program(body, signature, state, **how)).on(state)
 
-        small = row_work(self.model) * self.batch_size <= _SMALL_WORK
         # A single batch runs through the same program as many, so callbacks change no bit.
         body = self._one_batch if self._own else self._all_batches
-        signature = [row_specs(example), tf.TensorSpec([], tf.int32)]
-        self._program = program(body, signature, small=small)
+        flag = tf.TensorSpec([], tf.bool)
+        signature = [row_specs(example), tf.TensorSpec([], tf.int32), flag]
+        self._program = program(body, signature, small=self._small)
         if compiled_batches:
-            specs = static_specs(example, compiled_batches, self.batch_size)
+            specs = [*static_specs(example, compiled_batches, self.batch_size), flag]
             self._compiled = program(self._whole_batches, specs, jit_compile=True)
             self._at_once = compiled_batches
 
@@ -89,10 +95,11 @@ class StepRunner:
         """Whether XLA runs the whole batches."""
         return self._compiled is not None
 
-    def _one_batch(self, data: Any, batch_size: Any) -> Any:
+    def _one_batch(self, data: Any, batch_size: Any, fresh: Any) -> Any:
         return self.step(data)
 
-    def _all_batches(self, data: Any, batch_size: Any) -> Any:
+    def _all_batches(self, data: Any, batch_size: Any, fresh: Any) -> Any:
+        self._reset_if(fresh)
         n = tf.shape(tf.nest.flatten(data)[0])[0]
 
         def run_batch(start: Any) -> tuple[Any]:
@@ -103,13 +110,19 @@ class StepRunner:
         tf.while_loop(lambda start: start < n, run_batch, (0,), parallel_iterations=1)
         return self.model.get_metrics_result()
 
-    def _whole_batches(self, data: Any, n_batches: Any) -> Any:
+    def _whole_batches(self, data: Any, n_batches: Any, fresh: Any) -> Any:
+        self._reset_if(fresh)
+
         def run_batch(number: Any) -> tuple[Any]:
             self.step(tf.nest.map_structure(lambda tensor: tensor[number], data))
             return (number + 1,)
 
         tf.while_loop(lambda number: number < n_batches, run_batch, (0,), parallel_iterations=1)
         return self.model.get_metrics_result()
+
+    def _reset_if(self, fresh: Any) -> None:
+        if self.resets:
+            tf.cond(fresh, lambda: self.model.reset_metrics(), lambda: None)
 
     def run(
         self,
@@ -118,6 +131,7 @@ class StepRunner:
         on_begin: Callable[..., None],
         on_end: Callable[..., None],
         stops_by: str = "stop_training",
+        fresh: bool = False,
     ) -> dict[str, Any]:
         """Run one epoch, until the network's flag is set, and return its logs."""
         numbers: dict[str, Any] = {}
@@ -125,20 +139,23 @@ class StepRunner:
         with closing(feed.chunks(plan, self._at_once)) as chunks:
             for rows in chunks:
                 on_begin(step + 1)
-                numbers = self._numbers(self._run_chunk(rows))
-                step += -(-rows_in(rows) // self.batch_size)
+                numbers = self._numbers(self._run_chunk(rows, fresh and step < 0))
+                step += -(-n_rows(tf.nest.flatten(rows)) // self.batch_size)
                 on_end(step, numbers)
                 if getattr(self.model, stops_by):
                     break
         return dict(numbers)
 
-    def _run_chunk(self, rows: Any) -> Any:
+    def _run_chunk(self, rows: Any, fresh: bool) -> Any:
         logs: Any = None
         if self._compiled is not None and self._at_once is not None:
             whole, n_whole, rows = whole_batches(rows, self._at_once, self.batch_size)
             if n_whole:
-                logs = self._compiled(whole, tf.constant(n_whole))
-        return logs if rows is None else self._program(rows, tf.constant(self.batch_size))
+                logs = self._compiled(whole, tf.constant(n_whole), tf.constant(fresh))
+                fresh = False
+        if rows is not None:
+            logs = self._program(rows, tf.constant(self.batch_size), tf.constant(fresh))
+        return logs
 
     def _numbers(self, logs: Any) -> dict[str, Any]:
         """Return the metrics so far; a step of the user's own may return others instead."""

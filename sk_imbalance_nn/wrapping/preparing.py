@@ -29,7 +29,7 @@ from sk_imbalance_nn.data.inputs import (
 from sk_imbalance_nn.data.split import holdout_from_splitter, rarest_in_holdout, stratified_holdout
 from sk_imbalance_nn.data.targets import MULTILABEL, TargetEncoder
 from sk_imbalance_nn.training.early_stopping import LOSS
-from sk_imbalance_nn.training.steps import Rows
+from sk_imbalance_nn.training.feeding import Rows
 from sk_imbalance_nn.wrapping.routing import RoutedWrapper
 
 # With fewer rows of the rarest class, a validation score says more about chance than progress, and

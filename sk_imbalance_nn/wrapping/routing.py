@@ -102,10 +102,10 @@ class RoutedWrapper(BaseWrapper):
         if isinstance(loss, str) and any(name.startswith("loss__") for name in params):
             params["loss"] = _loss_class(loss)
         metrics = params["metrics"]
-        if params["optimizer"] == "auto":
-            params["optimizer"] = "adam"
-        elif isinstance(params["optimizer"], keras.optimizers.Optimizer):
+        if isinstance(params["optimizer"], keras.optimizers.Optimizer):
             params["optimizer"] = copy_object(params["optimizer"])
+        else:
+            params["optimizer"] = _optimizer_class(params["optimizer"])
         # A wrapper of SciKeras' own, as the one that reads a parameter set: nothing of this
         # estimator is touched while the placeholders stand in for its parameters.
         kwargs = BaseWrapper(**params)._get_compile_kwargs()
@@ -316,9 +316,20 @@ def _loss_class(name: str) -> Any:
     return getattr(keras.losses, class_name, name)
 
 
+# Keras tells the class behind a name by making an optimizer, which takes milliseconds.
+_NAMED_OPTIMIZERS: dict[str, type] = {}
+
+
 def _optimizer_class(optimizer: Any) -> Any:
     optimizer = "adam" if optimizer == "auto" else optimizer
-    return type(keras.optimizers.get(optimizer)) if isinstance(optimizer, str) else optimizer
+    if not isinstance(optimizer, str):
+        return optimizer
+    known = _NAMED_OPTIMIZERS.get(optimizer)
+    if known is None:
+        known = type(keras.optimizers.get(optimizer))
+        if known.__module__.startswith("keras."):  # others' names may be given to other classes
+            _NAMED_OPTIMIZERS[optimizer] = known
+    return known
 
 
 def _accepted_by(target: Any) -> set[str]:
