@@ -29,7 +29,7 @@ QUICK = ((500, 32, 2),)
 TRACED, CACHED = "ours, cache empty", "ours, cache filled"
 
 
-def run(rows: int, batch_size: int, epochs: int, repeats: int) -> Race:
+def run(rows: int, batch_size: int, epochs: int, repeats: int, dropout: float = 0.5) -> Race:
     """Cross-validate each contestant.
 
     Parameters
@@ -38,6 +38,8 @@ def run(rows: int, batch_size: int, epochs: int, repeats: int) -> Race:
         What there is to do.
     repeats : int
         How often.
+    dropout : float
+        Of the networks.
 
     Returns
     -------
@@ -45,7 +47,7 @@ def run(rows: int, batch_size: int, epochs: int, repeats: int) -> Race:
         The results are the scores of the five folds.
     """
     X, y = table(rows)
-    shared = {"batch_size": batch_size, "epochs": epochs}
+    shared: dict[str, Any] = {"batch_size": batch_size, "epochs": epochs, "dropout": dropout}
     mlp = MLPClassifier(
         (16,),
         batch_size=batch_size,
@@ -87,13 +89,15 @@ def show_scores(outcome: Race) -> None:
 
 def main() -> None:
     """Print the ratios and the scores."""
-    arguments = parsed(options(__doc__, repeats=3))
+    parser = options(__doc__, repeats=3)
+    parser.add_argument("--dropout", type=float, default=0.5, help="MLPClassifier has none")
+    arguments = parsed(parser)
     warnings.simplefilter("ignore", ConvergenceWarning)
     run(*QUICK[0], repeats=1)  # wakes everybody up
     repeats = 1 if arguments.quick else arguments.repeats
     print("Five folds; ratio of median times (range over turns)")
     for rows, batch_size, epochs in QUICK if arguments.quick else SIZES:
-        outcome = run(rows, batch_size, epochs, repeats)
+        outcome = run(rows, batch_size, epochs, repeats, arguments.dropout)
         print(f"\n{rows} rows, batches of {batch_size}, {epochs} epochs")
         print(f"  SciKeras / {TRACED}   {outcome.ratio('SciKeras', TRACED).beside(10)}")
         print(f"  MLP      / {CACHED}  {outcome.ratio('MLP', CACHED).beside(1)}")

@@ -122,7 +122,7 @@ def test_a_chunk_is_bounded_by_bytes_but_holds_a_batch(mapped):
     assert wide.batches_at_once(32) == 1
     # A row takes 4 numbers and a label, of 4 bytes each.
     assert StreamedRows(rows_of(TABLE), MODEL).batches_at_once(100) == 2 * 2**20 // 2000
-    assert StreamedRows(rows_of(mapped), MODEL).batches_at_once(100) == 128 * 2**20 // 2000
+    assert StreamedRows(rows_of(mapped), MODEL).batches_at_once(100) == 64 * 2**20 // 2000
 
 
 def test_chunks_are_as_large_as_the_feed_says(monkeypatch):

@@ -456,6 +456,21 @@ def test_a_fit_in_the_scope_of_a_strategy_is_distributed():
     np.testing.assert_allclose(inside.predict_proba(X), plain.predict_proba(X), rtol=1e-5)
 
 
+@pytest.mark.parametrize("given", ["a network", "a builder that does not compile"])
+def test_what_was_made_in_a_scope_stays_there(given):
+    strategy = tf.distribute.OneDeviceStrategy("/cpu:0")
+
+    def build():
+        with strategy.scope():
+            return keras.Sequential([keras.Input((3,)), layers.Dense(1, activation="sigmoid")])
+
+    model = build() if given == "a network" else build
+    fitted = classifier(model, run_eagerly=True).fit(X, LABELS)
+    assert fitted.engine_ == "keras"
+    assert fitted.model_.distribute_strategy is strategy
+    assert np.isfinite(fitted.predict_proba(X)).all()
+
+
 def test_nothing_is_said_of_retracing(caplog):
     def warn(epoch, logs):
         # As TensorFlow does from the fifth network on, whatever it is.

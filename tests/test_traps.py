@@ -635,6 +635,19 @@ def test_a_seeded_fit_leaves_all_random_streams_as_they_were(work):
         assert (first, draws()) == expected
 
 
+def test_a_builder_that_draws_from_tensorflow_itself_repeats():
+    """Trap 34: an eager random operation goes on where it last stood for an equal seed."""
+    drawn = []
+
+    def build(meta):
+        drawn.append(tf.random.normal(()).numpy().item())
+        return logistic(meta, kernel=keras.initializers.Constant(drawn[-1]))
+
+    fits = [classifier(build, epochs=1, random_state=seed).fit(X, y) for seed in (1, 2, 1, 1)]
+    assert drawn[0] == drawn[2] == drawn[3] != drawn[1]
+    assert_same_network(fits[0], fits[3])
+
+
 def test_a_random_state_instance_advances_from_fit_to_fit():
     """Trap 35."""
 

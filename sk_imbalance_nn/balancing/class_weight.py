@@ -229,6 +229,8 @@ def row_weights(
     >>> row_weights([0, 0, 0, 1], [0.5, 2.5], [1.0, 1.0, 2.0, 1.0])
     array([0.5, 0.5, 1. , 2.5], dtype=float32)
     """
+    if sample_weight is None:
+        return np.asarray(np.asarray(weights, np.float32)[np.asarray(codes)])
     products = _products(np.asarray(weights, np.float64), codes, sample_weight)
     return products.astype(np.float32)
 

@@ -14,6 +14,9 @@ from sklearn.utils import check_random_state
 _CURE = "give validation_data, set early_stopping=False, or merge it with another"
 
 
+_ROWS_DEALT_AT_ONCE = 2**20
+
+
 @dataclass(frozen=True, eq=False)
 class Holdout:
     """The rows that train and the rows that validate.
@@ -277,17 +280,25 @@ def _label_needs(sizes: npt.NDArray[np.intp], fraction: float) -> npt.NDArray[np
 def _deal_classes(
     codes: npt.NDArray[np.intp], fraction: float, rng: np.random.RandomState
 ) -> npt.NDArray[np.bool_]:
+    """Take the first rows of each class in a random order, as many as its quota."""
     sizes = np.bincount(codes)
-    shuffled = rng.permutation(len(codes))
-    # The smallest integers that hold the codes: less memory, and a faster sort.
-    small = codes.astype(np.min_scalar_type(len(sizes)))
-    by_class = np.argsort(small[shuffled], kind="stable")
-    quotas = _class_quotas(sizes, fraction)
-    # In each class's run the first so many places.
-    gaps = np.cumsum(sizes - quotas) - (sizes - quotas)
-    places = np.arange(quotas.sum()) + np.repeat(gaps, quotas)
+    left = _class_quotas(sizes, fraction)
+    # Millions of rows: integers no wider than they must be, and a part of the order at a time.
+    order = np.arange(len(codes), dtype=np.min_scalar_type(-len(codes)))
+    rng.shuffle(order)
     validates = np.zeros(len(codes), dtype=bool)
-    validates[shuffled[by_class[places]]] = True
+    for start in range(0, len(order), _ROWS_DEALT_AT_ONCE):
+        rows = order[start : start + _ROWS_DEALT_AT_ONCE]
+        here = np.bincount(codes[rows], minlength=len(sizes))
+        taken = np.minimum(here, left)
+        by_class = np.argsort(codes[rows], kind="stable")
+        # In each class's run the first so many places.
+        gaps = np.cumsum(here - taken) - (here - taken)
+        places = np.arange(taken.sum()) + np.repeat(gaps, taken)
+        validates[rows[by_class[places]]] = True
+        left -= taken
+        if not left.any():
+            break
     return validates
 
 

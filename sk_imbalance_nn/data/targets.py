@@ -39,7 +39,7 @@ class TargetEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     >>> import numpy as np
     >>> encoder = TargetEncoder().fit(["no", "yes", "no"])
     >>> encoder.transform(["yes", "no"])
-    array([1, 0])
+    array([1, 0], dtype=int8)
     >>> encoder.inverse_transform(np.array([0, 1]))
     array(['no', 'yes'], dtype='<U3')
     """
@@ -141,9 +141,10 @@ class TargetEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 f"y holds labels such as {y[0].item()!r}, but the classifier was fitted on the "
                 f"classes {self._names()}."
             )
-        # Half the memory of NumPy's own integers, which tells with millions of rows.
-        codes = np.searchsorted(self.classes_, y).astype(np.int32)
+        codes = np.searchsorted(self.classes_, y)
         np.minimum(codes, self.n_classes_ - 1, out=codes)
+        # No wider than they must be, which tells with millions of rows.
+        codes = codes.astype(np.min_scalar_type(-self.n_classes_))
         unseen = self.classes_[codes] != y
         if np.any(unseen):
             raise ValueError(

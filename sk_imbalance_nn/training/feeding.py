@@ -26,7 +26,7 @@ RESIDENT_BYTES = 32 * 2**20
 RESIDENT_CHUNK_BYTES = 16 * 2**20
 CHUNK_BYTES = 2 * 2**20
 # Each chunk of shuffled rows is a pass over the file, so there should be few.
-MAPPED_CHUNK_BYTES = 128 * 2**20
+MAPPED_CHUNK_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True, eq=False)

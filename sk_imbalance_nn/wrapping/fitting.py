@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from numbers import Integral
 from typing import Any
@@ -39,6 +39,7 @@ from sk_imbalance_nn.training.early_stopping import (
     check_scoring_name,
 )
 from sk_imbalance_nn.training.engine import train
+from sk_imbalance_nn.training.fingerprint import is_distributed
 from sk_imbalance_nn.training.forked import check_not_stranded
 from sk_imbalance_nn.training.forward import ForwardPass, build, check_inputs, rows_at_once
 from sk_imbalance_nn.training.schedule import Schedule
@@ -211,7 +212,7 @@ class FittingWrapper(PreparingWrapper):
             adapt_normalization(model, first_array(data.x), data.weight_of_used())
 
     def _new_network(self, data: Data) -> keras.Model:
-        with seeded(self._build_seed):
+        with self._scope_of_given_model(), seeded(self._build_seed):
             model = self._build_keras_model()
             if not isinstance(model, keras.Model):
                 raise TypeError(
@@ -221,6 +222,13 @@ class FittingWrapper(PreparingWrapper):
             check_inputs(model, data.x)
             build(model, data.x)
         return model
+
+    def _scope_of_given_model(self) -> AbstractContextManager[Any]:
+        """Return the scope that the copy of a given network is to be made in."""
+        given = self._given_model
+        if isinstance(given, keras.Model) and is_distributed(given):
+            return given.distribute_strategy.scope()
+        return nullcontext()
 
     def _compile(
         self,
