@@ -66,6 +66,22 @@ def test_structures_go_in_and_come_out() -> None:
         assert (float(found["sum"]), int(found["n"])) == (4.0 * n_rows, n_rows)
 
 
+def test_loops_within_loops_are_left_to_several_threads() -> None:
+    """Each would keep one of TensorFlow's few threads waiting for the next."""
+
+    def loops(depth: int, x: tf.Tensor) -> tf.Tensor:
+        if depth == 0:
+            return x + 1.0
+        return tf.while_loop(
+            lambda at, _: at < 2, lambda at, x: (at + 1, loops(depth - 1, x)), (0, x)
+        )[1]
+
+    for depth, small in ((0, True), (1, True), (2, False), (3, False)):
+        program = Program(lambda x, depth=depth: loops(depth, x), SCALAR, [], small=True)
+        assert program.small == small
+        assert float(program.on([])(tf.constant(0.0))) == 2**depth
+
+
 def test_one_operation_at_a_time_and_xla_compute_the_same() -> None:
     variable = keras.Variable(np.linspace(-1, 1, 12).reshape(3, 4).astype("float32"))
 

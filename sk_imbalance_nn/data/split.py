@@ -14,7 +14,7 @@ from sklearn.utils import check_random_state
 _CURE = "give validation_data, set early_stopping=False, or merge it with another"
 
 
-_ROWS_DEALT_AT_ONCE = 2**20
+_ROWS_DEALT_AT_ONCE = 2**17
 
 
 @dataclass(frozen=True, eq=False)

@@ -36,17 +36,20 @@ class Rows:
     Parameters
     ----------
     x, y : structure
-        Inputs and what the loss is given; may hold more rows than are used.
+        Inputs and targets; may hold more rows than are used.
     weight : ndarray of shape (n,) or None
         What each row weighs in the loss.
     index : ndarray of shape (m,)
         Which of the n rows are used.
+    encode : callable, default=None
+        Makes what the loss is given of some rows of ``y``; by default that is ``y`` itself.
     """
 
     x: Any
     y: Any
     weight: NDArray[np.float32] | None
     index: NDArray[np.integer[Any]]
+    encode: Callable[[Any], Any] | None = None
 
     def gather(self, positions: NDArray[np.intp], model: keras.Model) -> tuple[Any, ...]:
         """Return some of the rows as tensors: inputs, targets and, if any, weights.
@@ -67,7 +70,8 @@ class Rows:
         if _are_in_order(index):  # a slice costs no copy
             index = slice(int(index[0]), int(index[-1]) + 1)
         x = as_tensors(take_rows(self.x, index), model)
-        y = map_structure(tf.constant, take_rows(self.y, index))
+        y = take_rows(self.y, index)
+        y = map_structure(tf.constant, y if self.encode is None else self.encode(y))
         return (x, y) if self.weight is None else (x, y, tf.constant(self.weight[index]))
 
     @property

@@ -9,6 +9,8 @@ know, and several threads can run one program at the same time, each on variable
 from __future__ import annotations
 
 import functools
+import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -17,6 +19,9 @@ import tensorflow as tf
 
 from sk_imbalance_nn._compat import one_operation_at_a_time, run_on_variables, traced
 
+# One operation at a time, a loop keeps a thread of TensorFlow's pool waiting for its body, which
+# needs another. As many such loops as there are threads would wait for ever; so they take turns.
+_TURNS = threading.Lock()
 # They carry code of this process, which the fingerprint cannot see.
 _PYTHON_OPERATIONS = frozenset({"PyFunc", "EagerPyFunc", "PyFuncStateless"})
 
@@ -42,6 +47,8 @@ class Program:
     shareable : bool
         Whether it touches nothing but its arguments and the state, so that it gives other
         networks what a trace of their own would give them.
+    small : bool
+        Whether it runs one operation at a time: asked for, and safe with the threads there are.
     notes : dict
         Whatever the body wanted to remember of its trace.
 
@@ -65,17 +72,21 @@ class Program:
         jit_compile: bool = False,
     ) -> None:
         self.notes: dict[str, Any] = {}
-        self._small = small
         # TensorFlow counts traces by a function's code, which all estimators share, and would warn
         # of retracing from the fifth fit on; a partial has no code of its own.
-        function = tf.function(
-            functools.partial(body),
+        function = functools.partial(
+            tf.function,
             autograph=False,
             input_signature=signature,
             jit_compile=jit_compile or None,
         )
+        self.small = small and _has_threads_to_spare()
         with self._executor():
-            self._concrete = traced(function)
+            self._concrete = traced(function(functools.partial(body)))
+        self._loops = _nesting(self._concrete.graph)
+        if self.small and self._loops > 1:
+            self.small = False
+            self._concrete = traced(function(functools.partial(body)))
         positions = {id(handle): at for at, handle in enumerate(handles_of(state))}
         self._captures = list(self._concrete.captured_inputs)
         self._positions = [positions.get(id(capture)) for capture in self._captures]
@@ -102,13 +113,16 @@ class Program:
         ]
 
         def run(*arguments: Any) -> Any:
-            with self._executor():
+            with self._executor(), self._turn():
                 return run_on_variables(self._concrete, tf.nest.flatten(arguments), captures)
 
         return run
 
     def _executor(self) -> AbstractContextManager[None]:
-        return one_operation_at_a_time() if self._small else nullcontext()
+        return one_operation_at_a_time() if self.small else nullcontext()
+
+    def _turn(self) -> AbstractContextManager[Any]:
+        return _TURNS if self.small and self._loops else nullcontext()
 
 
 def handles_of(variables: Iterable[Any]) -> list[Any]:
@@ -125,6 +139,35 @@ def handles_of(variables: Iterable[Any]) -> list[Any]:
         Of type resource.
     """
     return [variable.value.handle for variable in variables]
+
+
+def _has_threads_to_spare() -> bool:
+    """Say whether TensorFlow's pool has a thread for a loop and one for its body."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return (tf.config.threading.get_inter_op_parallelism_threads() or cores) > 1
+
+
+def _nesting(graph: Any) -> int:
+    """Return how deep functions (bodies of loops, branches) are nested in a graph."""
+    definition = graph.as_graph_def()
+    library = {
+        function.signature.name: function.node_def for function in definition.library.function
+    }
+
+    def depth(nodes: Any) -> int:
+        inner = {
+            function.name
+            for node in nodes
+            for attribute in node.attr.values()
+            for function in (attribute.func, *attribute.list.func)
+            if function.name
+        }
+        return max((1 + depth(library.get(name, ())) for name in inner), default=0)
+
+    return depth(definition.node)
 
 
 def _has_own_state(graph: Any) -> bool:

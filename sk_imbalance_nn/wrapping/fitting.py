@@ -72,6 +72,7 @@ class FittingWrapper(PreparingWrapper):
         callbacks = self._make_callbacks(options)
         needed = not partial and self._needs_split(data, callbacks)
         training, validation = self._split(data, source, needed=needed)
+        del data  # its row numbers are those of millions of rows at times
         stops_early = not partial and self._stops_early(validation, callbacks)
         balance = self._weigh(training, continued=continued, partial=partial)
         schedule = self._schedule(options, training, initial_epoch)

@@ -261,12 +261,12 @@ class PreparingWrapper(RoutedWrapper):
         """Return rows for the engine, with class times sample weights."""
         if balance is None:
             return Rows(data.x, data.y, self._weights_of_own_target(data), data.rows)
-        y = self._head.encode(data.y)
-        if data.weight is None and np.all(balance.row_factors == 1):
-            return Rows(data.x, y, None, data.rows)
-        several = self.target_type_ == MULTILABEL
-        codes = np.zeros(len(data.y), dtype=np.intp) if several else data.y
-        return Rows(data.x, y, row_weights(codes, balance.row_factors, data.weight), data.rows)
+        weight = None
+        if data.weight is not None or np.any(balance.row_factors != 1):
+            several = self.target_type_ == MULTILABEL
+            codes = np.zeros(len(data.y), dtype=np.intp) if several else data.y
+            weight = row_weights(codes, balance.row_factors, data.weight)
+        return Rows(data.x, data.y, weight, data.rows, self._head.encode)
 
     def _weighted_beside(
         self, rows: Rows, training: Data, validation: Data, balance: Balance | None
