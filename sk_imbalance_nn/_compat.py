@@ -22,6 +22,7 @@ __all__ = [
     "Interval",
     "Options",
     "StrOptions",
+    "arguments_held",
     "check_sample_weight",
     "compile_arguments",
     "direction_of",
@@ -53,12 +54,16 @@ def _tensorflow_seeded(eager: Any, seed: int) -> Iterator[None]:
     if _DRAWN.is_set():
         # Such an operation goes on where it stood the last time that it had the same seed.
         eager.clear_kernel_cache()
-    start = random.Random(seed)
-    vars(eager).update(_seed=seed, _rng=start)
-    before = start.getstate()
+    vars(eager).update(_seed=_Watched(seed), _rng=random.Random(seed))
     yield
-    if start.getstate() != before:
+
+
+class _Watched(int):
+    """A seed that tells when a random operation makes its own seed of it."""
+
+    def __mod__(self, other: int) -> int:
         _DRAWN.set()
+        return int(self) % other
 
 
 @contextmanager
@@ -170,6 +175,11 @@ def layers_within(model: Any) -> list[Any]:
     Wrappers and recurrent layers keep others in attributes of their own.
     """
     return list(model._flatten_layers(include_self=True, recursive=True))
+
+
+def arguments_held(part: Any) -> Any:
+    """Return what a loss or metric hands to its function; some is missing from configurations."""
+    return getattr(part, "_fn_kwargs", None)
 
 
 def learning_rate_schedule(optimizer: Any) -> Any:

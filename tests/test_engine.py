@@ -792,3 +792,23 @@ def test_rows_of_the_engine_are_the_rows_of_the_data():
         np.testing.assert_array_equal(part, X[[N - 1, N - 3]])
     np.testing.assert_array_equal(y, take_rows(Y, np.array([N - 1, N - 3])))
     np.testing.assert_array_equal(weight, WEIGHT[[N - 1, N - 3]])
+
+
+def test_a_callback_may_freeze_layers_before_training_begins():
+    class Freeze(kc.Callback):
+        def on_train_begin(self, logs=None):
+            self.model.layers[0].trainable = False
+
+    model = dense_network("sgd")
+    before = model.layers[0].get_weights()
+    learn(model, rows(X, Y), callbacks=[Freeze()])
+    for now, then in zip(model.layers[0].get_weights(), before, strict=True):
+        np.testing.assert_array_equal(now, then)
+
+
+def test_a_scaled_loss_trains():
+    """Its branches within branches once kept every thread of TensorFlow's waiting."""
+    model = dense_network(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)))
+    before = model.get_weights()[0]
+    learn(model, rows(X, Y))
+    assert (model.get_weights()[0] != before).any()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
+from sk_imbalance_nn._compat import names_from_the_start
 from sk_imbalance_nn.networks.cosine_decay import CosineDecayTo
 from sk_imbalance_nn.networks.default import KernelAdamW, default_network, default_optimizer
 from sk_imbalance_nn.networks.head_losses import LabelWeighted
 from sk_imbalance_nn.training.fingerprint import fingerprint, state_of
 
 
+@names_from_the_start()
 def network(
     *,
     units: int = 4,
@@ -109,6 +112,7 @@ def test_label_weights_and_the_decay_of_the_default_network_stand_in_variables()
     def labels(weight: float) -> keras.Model:
         return network(loss=LabelWeighted(keras.losses.BinaryCrossentropy(), [[1.0, weight]]))
 
+    @names_from_the_start()
     def default(n_rows: int) -> keras.Model:
         meta = {"n_features_in_": 3, "n_classes_": 2, "target_type_": "binary", "X_shape_": (9, 3)}
         model = default_network(meta)
@@ -192,3 +196,86 @@ def test_the_cosine_is_that_of_keras() -> None:
     )
     again = CosineDecayTo.from_config(ours.get_config())
     assert float(again(17)) == float(ours(17))
+
+
+def wrapped(factor: float) -> Any:
+    @functools.wraps(keras.losses.binary_crossentropy)
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        return factor * keras.losses.binary_crossentropy(y_true, y_pred)
+
+    return loss
+
+
+def half(step: Any = None) -> float:
+    return 0.5
+
+
+def mapped() -> keras.Model:
+    inputs = keras.Input((3,))
+    return keras.Model(inputs, keras.layers.Dense(1)(keras.ops.map(bce_of_itself, inputs)))
+
+
+def bce_of_itself(x: Any) -> Any:
+    return 2 * x
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: network(loss=wrapped(2.0)),
+        lambda: network(loss=LabelWeighted(bce, [[1.0, 2.0]])),
+        lambda: network(metrics=[keras.metrics.MeanMetricWrapper(bce)]),
+        lambda: network(optimizer=keras.optimizers.SGD(half)),
+        mapped,
+    ],
+    ids=["functools.wraps", "within our own loss", "within a metric", "learning rate", "ops.map"],
+)
+def test_code_from_elsewhere_within_known_objects_has_none(make: Any) -> None:
+    model = make()
+    if not model.compiled:
+        model.compile("sgd", "mse")
+    assert fingerprint(model) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"loss": keras.losses.Huber(1.0)}, {"loss": keras.losses.Huber(2.0)}),
+        ({"loss": "mse"}, {"loss": keras.losses.MeanSquaredError(dtype="float64")}),
+        (
+            {"loss": keras.losses.CosineSimilarity(-1)},
+            {"loss": keras.losses.CosineSimilarity(0)},
+        ),
+        (
+            {"metrics": [keras.metrics.CosineSimilarity(axis=-1)]},
+            {"metrics": [keras.metrics.CosineSimilarity(axis=0)]},
+        ),
+        (
+            {"metrics": [keras.metrics.AUC(name="a")]},
+            {"metrics": [keras.metrics.AUC(name="b")]},
+        ),
+    ],
+    ids=["delta", "dtype", "axis", "axis of a metric", "name of a metric"],
+)
+def test_what_configurations_leave_out_is_part_of_it(one: Any, other: Any) -> None:
+    assert fingerprint(network(**one)) != fingerprint(network(**other))
+
+
+def test_rules_of_single_variables_are_part_of_it() -> None:
+    ruled = network()
+    ruled.layers[0].kernel.regularizer = keras.regularizers.L2(1.0)
+    constrained = network()
+    constrained.layers[0].kernel.constraint = keras.constraints.NonNeg()
+    assert len({fingerprint(model) for model in (network(), ruled, constrained)}) == 3
+
+
+def test_the_order_of_outputs_is_part_of_it() -> None:
+    @names_from_the_start()
+    def two(turned: bool) -> keras.Model:
+        inputs = keras.Input((3,))
+        outputs = [keras.layers.Dense(1)(inputs), keras.layers.Dense(1)(inputs)]
+        model = keras.Model(inputs, outputs[::-1] if turned else outputs)
+        model.compile("sgd", {"dense": "mse", "dense_1": "mae"})
+        return model
+
+    assert fingerprint(two(False)) == fingerprint(two(False)) != fingerprint(two(True))

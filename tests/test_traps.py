@@ -635,12 +635,13 @@ def test_a_seeded_fit_leaves_all_random_streams_as_they_were(work):
         assert (first, draws()) == expected
 
 
-def test_a_builder_that_draws_from_tensorflow_itself_repeats():
+@pytest.mark.parametrize("seed_of_operation", [None, 7])
+def test_a_builder_that_draws_from_tensorflow_itself_repeats(seed_of_operation):
     """Trap 34: an eager random operation goes on where it last stood for an equal seed."""
     drawn = []
 
     def build(meta):
-        drawn.append(tf.random.normal(()).numpy().item())
+        drawn.append(tf.random.normal((), seed=seed_of_operation).numpy().item())
         return logistic(meta, kernel=keras.initializers.Constant(drawn[-1]))
 
     fits = [classifier(build, epochs=1, random_state=seed).fit(X, y) for seed in (1, 2, 1, 1)]

@@ -159,7 +159,7 @@ def _windows(rows: Rows, n_rows: int, most: int) -> Iterator[tuple[Any, Any, sli
         )
     at = 0
     while at < len(ordered):
-        stop = int(np.searchsorted(ordered, ordered[at] + most))
+        stop = int(np.searchsorted(ordered, int(ordered[at]) + most))
         wanted = ordered[at:stop]
         yield order[at:stop], wanted, slice(int(wanted[0]), int(wanted[-1]) + 1)
         at = stop

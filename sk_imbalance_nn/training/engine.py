@@ -28,6 +28,7 @@ from sk_imbalance_nn.training.ending import (
     warn_of_interruption,
 )
 from sk_imbalance_nn.training.feeding import Rows, feed_of
+from sk_imbalance_nn.training.fingerprint import fingerprint
 from sk_imbalance_nn.training.keras_loop import needs_keras_loop, train_by_keras
 from sk_imbalance_nn.training.monitors import (
     check_monitors,
@@ -113,7 +114,7 @@ def train(
         )
     loop = _EpochLoop(model, training, validation, schedule, callbacks, rng, score, jit_compile)
     loop.begin()
-    run = TrainingRun(engine=loop.engine)
+    run = TrainingRun()
     try:
         for epoch in range(schedule.initial_epoch, schedule.epochs):
             logs = loop.run_epoch(epoch)
@@ -128,7 +129,7 @@ def train(
                 break
     except KeyboardInterrupt:
         warn_of_interruption(run.n_epochs)
-    run.history = loop.end()
+    run.history, run.engine = loop.end(), loop.engine
     if best is not None:
         best.restore(model)
     return run
@@ -153,6 +154,7 @@ class _EpochLoop:
         self._user_callbacks = list(callbacks)
         self._score = score
         self.logs: dict[str, Any] = {}
+        self._prepared = False
         self.callbacks = keras.callbacks.CallbackList(
             list(callbacks),
             add_history=True,
@@ -178,14 +180,21 @@ class _EpochLoop:
 
     def begin(self) -> None:
         self.model.stop_training = False
-        seed = int(self.rng.integers(2**31 - 1))
-        with seeded(seed):
-            example = self._feed.example()
-            create_variables(self.model, example)
-            self._train.prepare(example, compiled_batches=self._compiled_batches())
+        self._seed = int(self.rng.integers(2**31 - 1))
+        with seeded(self._seed):
+            create_variables(self.model, self._feed.example())
+        self.callbacks.on_train_begin()
+        if not self._user_callbacks:
+            self._prepare()
+
+    def _prepare(self) -> None:
+        """Trace the programs, once callbacks have done to the network what they will."""
+        with seeded(self._seed):
+            compiled_batches = self._compiled_batches()
+            self._train.prepare(self._feed.example(), compiled_batches=compiled_batches)
             if self.validation is not None:
                 self._test.prepare(self._validation_feed.example())
-        self.callbacks.on_train_begin()
+        self._prepared = True
 
     @property
     def engine(self) -> str:
@@ -199,7 +208,9 @@ class _EpochLoop:
         n_steps = n_full * (schedule.epochs - schedule.initial_epoch)
         wanted = self._jit_compile
         if wanted == "auto":
-            wanted = pays(self.model, n_steps, row_work(self.model) * schedule.batch_size)
+            work = row_work(self.model) * schedule.batch_size
+            # XLA may not know the operations of code of which nothing is known.
+            wanted = pays(self.model, n_steps, work) and fingerprint(self.model) is not None
         if not (wanted and n_full) or self._train.batchwise:
             return 0
         return batches_in_a_chunk(n_full, self.training.bytes_each * schedule.batch_size)
@@ -208,6 +219,8 @@ class _EpochLoop:
         """Train one epoch, validate, and return the logs of both."""
         fresh = self._reset_metrics(self._train)
         self.callbacks.on_epoch_begin(epoch)
+        if not self._prepared:
+            self._prepare()
         logs = self._train.run(
             self._feed,
             self.schedule.plan(len(self.training.index), self.rng),

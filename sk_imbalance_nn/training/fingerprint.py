@@ -2,8 +2,9 @@
 
 Two compiled networks with the same fingerprint run the same program on variables of their own. So
 what a program reads while it runs (weights, the learning rate, class weights, the state of
-seeds) is no part of it, nor is what only ran before (initialisers, seeds), nor the numbers that
-Keras hangs on the names of layers. Where a configuration does not say all, there is none.
+seeds) is no part of it, nor is what only ran before (initialisers, seeds). Names are: Keras'
+logs, and dicts of losses or inputs, go by them. Where a configuration does not say all, there is
+no fingerprint.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from numbers import Real
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 
 from sk_imbalance_nn._compat import (
+    arguments_held,
     compile_arguments,
     layers_within,
     learning_rate_schedule,
@@ -37,6 +39,12 @@ _HELD_IN_VARIABLES = {
     "sk_imbalance_nn>LabelWeighted": ("weights",),
     "sk_imbalance_nn>CosineDecayTo": ("initial_learning_rate", "decay_steps"),
 }
+_CONFIGURED = (
+    keras.losses.Loss,
+    keras.metrics.Metric,
+    keras.optimizers.Optimizer,
+    keras.optimizers.schedules.LearningRateSchedule,
+)
 # A method in the instance's own dict hides that of its class.
 _REPLACEABLE = frozenset(
     {"call", "compute_loss", "compute_metrics", "train_step", "test_step", "predict_step"}
@@ -64,7 +72,8 @@ def fingerprint(model: keras.Model, *, compiled: bool = True) -> str | None:
     --------
     >>> import keras
     >>> def network(rate, units=3):
-    ...     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(units)])
+    ...     layers = [keras.Input((2,), name="table"), keras.layers.Dense(units, name="out")]
+    ...     model = keras.Sequential(layers, name="net")
     ...     model.compile(keras.optimizers.Adam(rate), "mse")
     ...     return model
     >>> fingerprint(network(0.1)) == fingerprint(network(0.2))
@@ -76,17 +85,20 @@ def fingerprint(model: keras.Model, *, compiled: bool = True) -> str | None:
         return None
     if not (_all_known(model, compiled) and _only_configured(model, compiled)):
         return None
+    network = keras.saving.serialize_keras_object(model)
+    network.pop("compile_config", None)
     description = {
-        "network": _without_chance(model),
-        "compiled": _without_names(_compile_config(model)) if compiled else None,
-        "variables": [
-            (tuple(variable.shape), str(variable.dtype), bool(variable.trainable))
-            for variable in state_of(model, compiled=compiled)
-        ],
+        "network": _without_chance(network),
+        "compiled": _compile_config(model) if compiled else None,
+        "variables": [_variable(part) for part in state_of(model, compiled=compiled)],
         "floatx": keras.config.floatx(),
+        "epsilon": keras.config.epsilon(),
     }
     text = json.dumps(description, sort_keys=True, default=repr)
-    return text if _modules_known(json.loads(text)) else None
+    plain = json.loads(text)
+    # The functions that a network was compiled with were looked at themselves.
+    known = all(_modules_known(plain[part], part == "compiled") for part in plain)
+    return text if known else None
 
 
 def is_distributed(model: keras.Model) -> bool:
@@ -137,27 +149,61 @@ def state_of(model: keras.Model, *, compiled: bool = True) -> list[Any]:
 
 def _all_known(model: keras.Model, compiled: bool) -> bool:
     """Say whether all code that a step runs is Keras' or this package's."""
-    parts = [*layers_within(model), *(_compiled_parts(model) if compiled else ())]
-    return all(
-        _root_module(part if inspect.isfunction(part) else type(part)) in _KNOWN
-        and type(part).__name__ not in _OPAQUE_LAYERS
-        and _REPLACEABLE.isdisjoint(vars(part))
-        for part in parts
+    layers = layers_within(model)
+    operations = [part for layer in layers for part in getattr(layer, "operations", ())]
+    return (
+        all(_is_known(part) for part in layers)
+        and not any(type(part).__name__ in _OPAQUE_LAYERS for part in layers)
+        and all(_REPLACEABLE.isdisjoint(vars(part)) for part in layers)
+        and all(_is_known(value) for value in _callables([*layers, *operations]))
+        and (not compiled or _compiled_code_is_known(model))
     )
 
 
-def _root_module(code: Any) -> str:
-    return str(getattr(code, "__module__", None)).partition(".")[0]
+def _compiled_code_is_known(model: keras.Model) -> bool:
+    parts = _compiled_parts(model)
+    return all(map(_is_known, parts)) and all(map(_is_known, _callables(parts)))
 
 
-def _compiled_parts(model: keras.Model) -> Iterator[Any]:
-    """Yield the code that a network was compiled with; a name may be that of another's."""
+def _is_known(code: Any) -> bool:
+    """Say where code was written; a function's ``__module__`` may be that of what it wraps."""
+    code = getattr(code, "__func__", code)
+    if inspect.isfunction(code):
+        wrapped = getattr(code, "__wrapped__", None)
+        home = code.__globals__.get("__name__")
+        return _root(home) in _KNOWN and (wrapped is None or _is_known(wrapped))
+    return _root((code if inspect.isclass(code) else type(code)).__module__) in _KNOWN
+
+
+def _root(module: Any) -> str:
+    return str(module).partition(".")[0]
+
+
+def _callables(parts: Iterable[Any]) -> Iterator[Any]:
+    """Yield the code that objects hold in their attributes."""
+    for part in parts:
+        for name, value in getattr(part, "__dict__", {}).items():
+            if name != "loss" or not isinstance(part, keras.Model):  # see _compiled_parts
+                yield from (leaf for leaf in _leaves(value) if callable(leaf))
+
+
+def _compiled_parts(model: keras.Model) -> list[Any]:
+    """Return the code that a network was compiled with; a name may be that of another's."""
     arguments = compile_arguments(model)
+    parts: list[Any] = []
     for name in ("optimizer", "loss", "metrics", "weighted_metrics"):
         for part in _leaves(arguments.get(name)):
             named = keras.saving.get_registered_object(part) if isinstance(part, str) else part
             if named is not None:
-                yield named
+                parts.extend(_with_inner(named))
+    return parts
+
+
+def _with_inner(part: Any) -> list[Any]:
+    """Return an object, and the losses, metrics, optimizers and schedules that it holds."""
+    held = [leaf for value in getattr(part, "__dict__", {}).values() for leaf in _leaves(value)]
+    inner = [leaf for leaf in held if isinstance(leaf, _CONFIGURED) and leaf is not part]
+    return [part, *(deeper for leaf in inner for deeper in _with_inner(leaf))]
 
 
 def _leaves(value: Any) -> list[Any]:
@@ -170,96 +216,77 @@ def _leaves(value: Any) -> list[Any]:
 
 def _only_configured(model: keras.Model, compiled: bool) -> bool:
     """Say whether configurations hold all that layers and optimizer know."""
-    if compiled and type(model.optimizer) is not KernelAdamW:
-        if spares_from_weight_decay(model.optimizer):
-            return False
+    parts = _compiled_parts(model) if compiled else []
+    if any(type(part) is not KernelAdamW and spares_from_weight_decay(part) for part in parts):
+        return False
+    # Small tensors become constants of a program, whatever they were computed from.
     return not any(
-        isinstance(value, tf.Tensor | np.ndarray) or _is_unknown_code(value)
-        # Small tensors become constants of a program, whatever they were computed from.
+        isinstance(value, tf.Tensor | np.ndarray)
         for layer in layers_within(model)
-        for name, value in vars(layer).items()
-        if name != "loss"  # of a compiled network; see _compiled_parts
+        for value in vars(layer).values()
     )
-
-
-def _is_unknown_code(value: Any) -> bool:
-    return callable(value) and _root_module(value) not in _KNOWN
 
 
 def _compile_config(model: keras.Model) -> dict[str, Any]:
     config = model.get_compile_config()
     for name in ("jit_compile", "run_eagerly", "steps_per_execution"):
         config.pop(name, None)
-    return config
+    # Metrics' names stand in the logs; an optimizer's own nowhere.
+    (config.get("optimizer") or {}).get("config", {}).pop("name", None)
+    # Keras leaves some arguments out of the configurations of losses and metrics.
+    left_out = [
+        (type(part).__qualname__, str(getattr(part, "dtype", None)), repr(arguments_held(part)))
+        for part in _compiled_parts(model)
+        if isinstance(part, keras.losses.Loss | keras.metrics.Metric)
+    ]
+    return {**_without_numbers(config), "left_out": left_out}
 
 
-def _without_chance(model: keras.Model) -> Any:
-    """Return the configuration of the layers without running numbers, seeds and initialisers."""
-    config = keras.saving.serialize_keras_object(model)
-    config.pop("compile_config", None)
-    names: dict[str, str] = {}
-    _number_names(config, names)
-    return _renamed(config, names)
+def _variable(variable: Any) -> tuple[Any, ...]:
+    """Describe a variable; what was set on it alone stands in no layer's configuration."""
+    rules = [
+        None if rule is None else keras.saving.serialize_keras_object(rule)
+        for rule in (variable.regularizer, variable.constraint)
+    ]
+    return (tuple(variable.shape), str(variable.dtype), bool(variable.trainable), rules)
 
 
-def _number_names(node: Any, names: dict[str, str]) -> None:
-    """Collect the names that Keras gave, with a number that depends on the order alone."""
-    if isinstance(node, Mapping):
-        name = (node.get("config") or {}).get("name") if _has_config(node) else None
-        if isinstance(name, str) and _is_automatic(name, str(node["class_name"])):
-            names.setdefault(name, f"#{len(names)}")
-        for part in node.values():
-            _number_names(part, names)
-    elif isinstance(node, list | tuple):
-        for part in node:
-            _number_names(part, names)
-
-
-def _has_config(node: Mapping[str, Any]) -> bool:
-    return "class_name" in node and isinstance(node.get("config"), Mapping)
-
-
-def _is_automatic(name: str, class_name: str) -> bool:
-    return re.sub(r"_\d+$", "", name).replace("_", "") == class_name.replace("_", "").lower()
-
-
-def _renamed(node: Any, names: Mapping[str, str]) -> Any:
+def _without_chance(node: Any) -> Any:
+    """Return a configuration of layers without seeds and initialisers."""
     if isinstance(node, Mapping):
         return {
-            key: _renamed(part, names)
+            key: _without_chance(part)
             for key, part in node.items()
             if not _BEFORE_THE_FIRST_STEP.fullmatch(str(key))
         }
-    if isinstance(node, list | tuple):
-        return [_renamed(part, names) for part in node]
-    return names.get(node, node) if isinstance(node, str) else node
+    return [_without_chance(part) for part in node] if isinstance(node, list | tuple) else node
 
 
-def _without_names(node: Any) -> Any:
-    """Return a compile configuration without names and without what variables hold."""
+def _without_numbers(node: Any, inside: str = "") -> Any:
+    """Return a compile configuration without what stands in variables.
+
+    A schedule is part of the program; a rate that is a number is not.
+    """
     if isinstance(node, list | tuple):
-        return [_without_names(part) for part in node]
+        return [_without_numbers(part) for part in node]
     if not isinstance(node, Mapping):
         return node
-    held = _HELD_IN_VARIABLES.get(node.get("registered_name") or "", ())
+    held = _HELD_IN_VARIABLES.get(inside, ())
+    name = str(node.get("registered_name") or "")
     return {
-        key: _without_names(
-            {name: value for name, value in part.items() if name not in held}
-            if key == "config" and isinstance(part, Mapping)
-            else part
-        )
+        key: _without_numbers(part, name if key == "config" else "")
         for key, part in node.items()
-        # A schedule is part of the program; a number stands in a variable of the optimizer.
-        if key != "name" and not (key == "learning_rate" and isinstance(part, Real))
+        if key not in held and not (key == "learning_rate" and isinstance(part, Real))
     }
 
 
-def _modules_known(node: Any) -> bool:
+def _modules_known(node: Any, functions: bool) -> bool:
+    """Say whether a configuration names nobody else's code, and functions only where allowed."""
     if isinstance(node, Mapping):
+        if node.get("class_name") in ("function", "__lambda__"):
+            return functions
         module = node.get("module")
-        # Functions are looked at themselves; here they are "builtins" with a name.
-        is_function = node.get("class_name") == "function"
-        if isinstance(module, str) and module.partition(".")[0] not in _KNOWN and not is_function:
+        if isinstance(module, str) and _root(module) not in _KNOWN:
             return False
-        return all(_modules_known(part) for part in node.values())
-    return all(map(_modules_known, node)) if isinstance(node, list) else True
+        return all(_modules_known(part, functions) for part in node.values())
+    return all(_modules_known(part, functions) for part in node) if isinstance(node, list) else True

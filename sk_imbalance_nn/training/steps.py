@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import Any
 
@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from sk_imbalance_nn._compat import compile_arguments
+from sk_imbalance_nn._compat import compile_arguments, layers_within
 from sk_imbalance_nn.balancing.batches import EpochPlan
 from sk_imbalance_nn.data.inputs import n_rows
 from sk_imbalance_nn.training.compile_cache import PROGRAMS
@@ -51,7 +51,8 @@ class StepRunner:
         small: bool | None = None,
     ) -> None:
         self.model, self.step = model, getattr(model, step)
-        self._own = getattr(type(model), step) is not getattr(keras.Model, step)
+        method = getattr(self.step, "__func__", None)  # an instance may bring its own
+        self._own = method is not getattr(keras.Model, step)
         self.batchwise = batchwise or self._own
         self.batch_size = batch_size
         self._small = row_work(model) * batch_size <= _SMALL_WORK if small is None else small
@@ -177,9 +178,11 @@ def create_variables(model: keras.Model, example: tuple[Any, ...]) -> None:
     if isinstance(model.optimizer, keras.optimizers.Optimizer) and not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     arguments = compile_arguments(model)
-    several = isinstance(arguments.get("loss"), Mapping | list | tuple)
+    several = len(getattr(model, "outputs", None) or []) > 1
     measured = arguments.get("metrics") or arguments.get("weighted_metrics")
-    if not (several or measured):
+    # A network that remembers its batches takes none of another size, and must not see one more.
+    stateful = any(getattr(layer, "stateful", False) for layer in layers_within(model))
+    if stateful or not (several or measured):
         return
     x, y, *weight = example
     outputs = model(x, training=False)

@@ -59,10 +59,9 @@ def pays(model: keras.Model, n_steps: int, work: int) -> bool:
     bool
         True for networks of dense layers without dropout, and many small steps.
     """
-    measured = all(
-        isinstance(layer, _MEASURED) or type(layer).__module__.startswith("keras.src.ops")
-        for layer in layers_within(model)
-    )
+    layers = layers_within(model)
+    parts = [*layers, *(part for layer in layers for part in getattr(layer, "operations", ()))]
+    measured = all(isinstance(part, _MEASURED) for part in parts)
     return measured and work <= _LARGEST_WORK and n_steps >= _ENOUGH_STEPS
 
 

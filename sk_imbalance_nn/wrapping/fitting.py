@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
@@ -93,8 +94,7 @@ class FittingWrapper(PreparingWrapper):
             score=None if validation is None else self._score_on(validation, training),
             best=best,
             best_on_loss=self.scoring == LOSS,
-            # A builder that compiles may ask for it too.
-            jit_compile=self.model_.jit_compile or self.jit_compile,
+            jit_compile=self._wants_xla(),
         )
         self.callbacks_, self.engine_ = callbacks, run.engine
         self._record(run.history, best, appended=initial_epoch > 0)
@@ -203,7 +203,7 @@ class FittingWrapper(PreparingWrapper):
             with names_from_the_start():
                 model = self._new_network(data)
         except ValueError as error:
-            if "unique" not in str(error):
+            if not re.search(r"should (have unique names|be unique)", str(error)):
                 raise
             # The builder adds layers to some that were made elsewhere, whose names are taken.
             model = self._new_network(data)
@@ -211,6 +211,12 @@ class FittingWrapper(PreparingWrapper):
             self._compile(model, data, balance, schedule, epochs)
         if self._has_default_network:
             adapt_normalization(model, first_array(data.x), data.weight_of_used())
+
+    def _wants_xla(self) -> Any:
+        """Return ``jit_compile``; a builder that compiles decides what is left automatic."""
+        if self.jit_compile == "auto" and getattr(self, "_builder_wants_xla", False):
+            return True
+        return self.jit_compile
 
     def _new_network(self, data: Data) -> keras.Model:
         with self._scope_of_given_model(), seeded(self._build_seed):
@@ -240,6 +246,7 @@ class FittingWrapper(PreparingWrapper):
         epochs: int,
     ) -> None:
         self.model_ = model
+        self._builder_wants_xla = bool(model.compiled and model.jit_compile)
         if model.compiled:
             self._warn_of_unused_parameters()
         arguments = compile_arguments_of(
