@@ -217,7 +217,8 @@ def one_operation_at_a_time() -> Iterator[None]:
 
     For operations as small as those of a network of some thousand weights, the handing over costs
     more than the work. Sessions had a public option for it (``executor_type``); eager TensorFlow
-    has not. Work within an operation is still divided among threads.
+    has not. Work within an operation is still divided among threads. A loop or a branch keeps its
+    thread waiting for its body, though, which needs another: see `Program` for who may nest what.
     """
     from tensorflow.python.eager import context
 
