@@ -812,3 +812,20 @@ def test_a_scaled_loss_trains():
     before = model.get_weights()[0]
     learn(model, rows(X, Y))
     assert (model.get_weights()[0] != before).any()
+
+
+def test_a_network_that_remembers_its_batches_may_have_metrics():
+    inputs = keras.Input(batch_shape=(BATCH, X.shape[1], 1))
+    hidden = layers.SimpleRNN(2, stateful=True)(inputs)
+    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(hidden))
+    model.compile("sgd", "binary_crossentropy", metrics=["accuracy"])
+    n_rows = len(X) // BATCH * BATCH
+    run = learn(model, rows(X[:n_rows, :, None], Y[:n_rows]))
+    assert set(run.history) == {"accuracy", "loss"}
+
+
+def test_a_train_step_of_an_instance_is_one_of_the_users_own():
+    model = dense_network("sgd")
+    ordinary = model.train_step
+    model.train_step = lambda data: {**ordinary(data), "rows": len(data)}
+    assert learn(model, rows(X, Y)).history["rows"] == [2, 2]
