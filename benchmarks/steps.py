@@ -69,11 +69,10 @@ def main() -> None:
     print("time of a step / time with several threads")
     for hidden, dropout in NETWORKS[:2] if arguments.quick else NETWORKS:
         for batch_size, n_steps in BATCHES.items():
-            ways = WAYS[:2] if dropout else WAYS
-            contestants = [Contestant(way, steps(hidden, dropout, batch_size, way)) for way in ways]
+            contestants = [Contestant(way, steps(hidden, dropout, batch_size, way)) for way in WAYS]
             outcome = race(contestants, 1 if arguments.quick else arguments.repeats)
             ratios = "  ".join(
-                f"{way} {outcome.median(way) / outcome.median(WAYS[0]):5.2f}" for way in ways[1:]
+                f"{way} {outcome.median(way) / outcome.median(WAYS[0]):5.2f}" for way in WAYS[1:]
             )
             work = row_work(network(hidden=hidden, dropout=dropout)) * batch_size
             layers = "-".join(map(str, hidden)) + (" dropout" if dropout else "")

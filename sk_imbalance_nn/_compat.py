@@ -48,14 +48,12 @@ _SEEDING = threading.RLock()
 _DRAWN = threading.Event()
 
 
-@contextmanager
-def _tensorflow_seeded(eager: Any, seed: int) -> Iterator[None]:
+def _seed_tensorflow(eager: Any, seed: int) -> None:
     """Set the seed that eager random operations and new traces read."""
     if _DRAWN.is_set():
         # Such an operation goes on where it stood the last time that it had the same seed.
         eager.clear_kernel_cache()
     vars(eager).update(_seed=_Watched(seed), _rng=random.Random(seed))
-    yield
 
 
 class _Watched(int):
@@ -91,8 +89,8 @@ def seeded(seed: int) -> Iterator[None]:
             # The shared generator begins anew from the seed when it is next asked for.
             for name, value in zip(keras_names, (seed, None), strict=True):
                 global_state.set_global_attribute(name, value)
-            with _tensorflow_seeded(eager, seed):
-                yield
+            _seed_tensorflow(eager, seed)
+            yield
         finally:
             random.setstate(saved_python)
             np.random.set_state(saved_numpy)

@@ -279,3 +279,9 @@ def test_the_order_of_outputs_is_part_of_it() -> None:
         return model
 
     assert fingerprint(two(False)) == fingerprint(two(False)) != fingerprint(two(True))
+
+
+def test_objects_that_hold_each_other_come_to_an_end() -> None:
+    one, other = keras.metrics.Mean(name="one"), keras.metrics.Mean(name="other")
+    one.other, other.other = other, one
+    assert fingerprint(network(metrics=[one])) is not None

@@ -195,15 +195,19 @@ def _compiled_parts(model: keras.Model) -> list[Any]:
         for part in _leaves(arguments.get(name)):
             named = keras.saving.get_registered_object(part) if isinstance(part, str) else part
             if named is not None:
-                parts.extend(_with_inner(named))
+                _collect(named, parts)
     return parts
 
 
-def _with_inner(part: Any) -> list[Any]:
-    """Return an object, and the losses, metrics, optimizers and schedules that it holds."""
-    held = [leaf for value in getattr(part, "__dict__", {}).values() for leaf in _leaves(value)]
-    inner = [leaf for leaf in held if isinstance(leaf, _CONFIGURED) and leaf is not part]
-    return [part, *(deeper for leaf in inner for deeper in _with_inner(leaf))]
+def _collect(part: Any, parts: list[Any]) -> None:
+    """Add an object, and the losses, metrics, optimizers and schedules that it holds, once each."""
+    if any(part is known for known in parts):
+        return
+    parts.append(part)
+    for value in getattr(part, "__dict__", {}).values():
+        for leaf in _leaves(value):
+            if isinstance(leaf, _CONFIGURED):
+                _collect(leaf, parts)
 
 
 def _leaves(value: Any) -> list[Any]:

@@ -3,7 +3,7 @@
 TensorFlow hands the variables that a traced function reads to it as hidden arguments. `Program`
 remembers which variable of the network each of them is, so that the same trace serves any other
 network of the same fingerprint: nothing is copied in or out, callbacks meet the network that they
-know, and several threads can run one program at the same time, each on variables of its own.
+know, and threads can share one program, each on variables of its own.
 """
 
 from __future__ import annotations
