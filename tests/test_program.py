@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -64,6 +66,16 @@ def test_structures_go_in_and_come_out() -> None:
         part = {name: tensor[:n_rows] for name, tensor in rows.items()}
         found = run(part, tf.constant(2.0))
         assert (float(found["sum"]), int(found["n"])) == (4.0 * n_rows, n_rows)
+
+
+def test_a_pool_of_one_thread_by_environment_is_not_left_waiting(monkeypatch) -> None:
+    """TensorFlow reads the variable when it makes its pool, and says nothing of it later."""
+    monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "1")
+    program = Program(lambda x: x + 1.0, SCALAR, [], small=True)
+    assert not program.small
+    monkeypatch.delenv("TF_NUM_INTEROP_THREADS")
+    program = Program(lambda x: x + 1.0, SCALAR, [], small=True)
+    assert program.small == (len(os.sched_getaffinity(0)) > 1)
 
 
 def test_loops_within_loops_are_left_to_several_threads() -> None:

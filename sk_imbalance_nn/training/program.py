@@ -147,7 +147,14 @@ def _has_threads_to_spare() -> bool:
         cores = len(os.sched_getaffinity(0))
     else:
         cores = os.cpu_count() or 1
-    return (tf.config.threading.get_inter_op_parallelism_threads() or cores) > 1
+    asked_for = tf.config.threading.get_inter_op_parallelism_threads()
+    return (asked_for or _threads_of_environment() or cores) > 1
+
+
+def _threads_of_environment() -> int:
+    """Return the size of TensorFlow's pool that its environment variable sets; 0 without one."""
+    given = os.environ.get("TF_NUM_INTEROP_THREADS", "").strip()
+    return int(given) if given.isdecimal() else 0
 
 
 def _nesting(graph: Any) -> int:
