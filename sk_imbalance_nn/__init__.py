@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sk_imbalance_nn.balancing.priors import correct_prior
     from sk_imbalance_nn.classifier import BalancedKerasClassifier
     from sk_imbalance_nn.networks.heads import output_layer
     from sk_imbalance_nn.training.compile_cache import (
@@ -21,6 +22,7 @@ __all__ = [
     "BalancedKerasClassifier",
     "clear_compile_cache",
     "compile_cache_info",
+    "correct_prior",
     "output_layer",
     "set_compile_cache_size",
 ]
@@ -29,6 +31,7 @@ _HOMES = {
     "BalancedKerasClassifier": "sk_imbalance_nn.classifier",
     "clear_compile_cache": "sk_imbalance_nn.training.compile_cache",
     "compile_cache_info": "sk_imbalance_nn.training.compile_cache",
+    "correct_prior": "sk_imbalance_nn.balancing.priors",
     "output_layer": "sk_imbalance_nn.networks.heads",
     "set_compile_cache_size": "sk_imbalance_nn.training.compile_cache",
 }
