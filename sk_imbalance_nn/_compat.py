@@ -11,16 +11,28 @@ import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 import numpy as np
-from sklearn.utils._param_validation import HasMethods, Interval, Options, StrOptions
+from sklearn.metrics._scorer import _BaseScorer
+from sklearn.utils import _safe_indexing as rows_of
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    Options,
+    RealNotInt,
+    StrOptions,
+    validate_parameter_constraints,
+)
+from sklearn.utils.validation import _check_method_params as rows_of_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 __all__ = [
     "HasMethods",
     "Interval",
     "Options",
+    "RealNotInt",
     "StrOptions",
     "arguments_held",
     "check_sample_weight",
@@ -32,13 +44,39 @@ __all__ = [
     "logits_of",
     "names_from_the_start",
     "one_operation_at_a_time",
+    "rows_of",
+    "rows_of_params",
     "run_on_variables",
+    "scorer_parts",
     "seeded",
     "spares_from_weight_decay",
     "tensorflow_has_run",
     "traced",
+    "validate_parameter_constraints",
     "variables_trained_by",
+    "with_argument",
 ]
+
+
+def scorer_parts(scorer: Any) -> tuple[Any, int, dict[str, Any], Any] | None:
+    """Return a scorer's function, sign, arguments and response method; None for other callables.
+
+    scikit-learn's scorers have no public way to ask what they compute.
+    """
+    if not isinstance(scorer, _BaseScorer):
+        return None
+    return scorer._score_func, scorer._sign, dict(scorer._kwargs), scorer._response_method
+
+
+def with_argument(scorer: Any, name: str, value: Any) -> Any:
+    """Return a copy of a scorer that calls its function with one more argument.
+
+    ``make_scorer`` would lose the metadata that the scorer asks for.
+    """
+    copied = copy(scorer)
+    copied._kwargs = {**scorer._kwargs, name: value}
+    return copied
+
 
 # Python's and NumPy's generators belong to the process, so only one thread may seed them at a time.
 _SEEDING = threading.RLock()

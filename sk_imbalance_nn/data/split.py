@@ -107,6 +107,47 @@ def stratified_holdout(
     return Holdout(train=np.flatnonzero(~validates), validation=np.flatnonzero(validates))
 
 
+def label_folds(y: npt.ArrayLike, n_splits: int) -> npt.NDArray[np.intp]:
+    """Deal rows with labels into folds, each label's positives as evenly as the rarer ones allow.
+
+    Rows are put in the order of their rarest label, then of all their labels, and dealt out in
+    turn; a label's positives that have no rarer label are split to within one row. It is the rule
+    of stratified folds, for which scikit-learn takes no multilabel targets.
+
+    Parameters
+    ----------
+    y : array-like of shape (n, n_labels)
+        A 0/1 indicator.
+    n_splits : int
+        How many folds, at least 2 and at most n.
+
+    Returns
+    -------
+    ndarray of shape (n,), intp
+        Number of each row's fold, from 0.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer rows than folds, or fewer than 2 folds.
+
+    Examples
+    --------
+    >>> label_folds([[1, 0], [1, 0], [0, 1], [0, 1], [0, 0], [0, 0]], 2)
+    array([0, 1, 0, 1, 0, 1])
+    """
+    indicator = _as_target(y)
+    n = len(indicator)
+    if not 2 <= n_splits <= n:
+        raise ValueError(f"cv={n_splits} folds of {n} rows; there must be between 2 and {n} folds.")
+    by_rarity = indicator[:, np.argsort(indicator.sum(axis=0), kind="stable")]
+    # The last key counts most: the rarest label, then the next one.
+    order = np.lexsort(~by_rarity.T[::-1])
+    folds = np.empty(n, dtype=np.intp)
+    folds[order] = np.arange(n) % n_splits
+    return folds
+
+
 def holdout_from_splitter(
     splitter: Any,
     X: Any,

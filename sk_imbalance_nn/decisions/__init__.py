@@ -1,0 +1,1 @@
+"""When do we say yes? Objectives, exact searches, costs and constraints."""

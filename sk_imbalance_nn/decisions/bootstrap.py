@@ -1,0 +1,308 @@
+"""How far would a choice move with other rows? Bootstrap intervals without refitting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from sk_imbalance_nn.decisions.counts import Counts, Values
+from sk_imbalance_nn.decisions.cuts import Cuts, Mask
+from sk_imbalance_nn.decisions.labels import LabelAscent
+from sk_imbalance_nn.decisions.objectives import Objective
+from sk_imbalance_nn.decisions.rules import Codes, ThresholdRule
+from sk_imbalance_nn.decisions.scored import ScoredRows
+from sk_imbalance_nn.decisions.selection import Curve, eligible, log_odds_of
+from sk_imbalance_nn.decisions.sweep import Sweep
+from sk_imbalance_nn.decisions.uncertainty import counts_of_matrices
+
+Interval = tuple[float, float]
+
+_MOST_CELLS = 500
+_MOST_BLOCKS = 5_000
+_N_DRAWS = 200
+_LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Rows of each class between neighbouring cuts: what a bootstrap draws anew.
+
+    A cell stands for the rows in it: unequal weights count as so many equal ones as have the same
+    sum and the same sum of squares (Kish 1965). Cells of one row, or of equal weights, are exact.
+
+    Parameters
+    ----------
+    weight, row_weight : ndarray of shape (2, n_cells)
+        Weight of the rows of each class, and that of one row.
+    cost : ndarray of shape (2, 2, n_cells), optional
+        Total cost of each class when predicted as each.
+    """
+
+    weight: Values
+    row_weight: Values
+    cost: Values | None
+
+    @classmethod
+    def between(cls, sweep: Sweep, cuts: Cuts, at: npt.NDArray[np.intp]) -> Cells:
+        """Sum the rows between some of the cuts.
+
+        Parameters
+        ----------
+        sweep : Sweep
+            Rows and their costs.
+        cuts : Cuts
+            Of all rows, or of a fold's.
+        at : ndarray of shape (n_cells + 1,)
+            Positions of cuts, ascending, the first and the last among them.
+
+        Returns
+        -------
+        Cells
+            As many as there are gaps.
+        """
+        rows = sweep.rows
+        sizes = np.diff(np.append(0, cuts.ends + 1)[at])
+        cell = np.repeat(np.arange(len(sizes)), sizes)
+
+        def sums(amounts: Values) -> Values:
+            return np.bincount(cell, amounts[cuts.order], len(sizes)).astype(np.float64)
+
+        sides = [~sweep.positive, sweep.positive]
+        if rows.weight is None:
+            positives = np.diff(sweep.counts(cuts).hits[1][at])
+            weight = np.stack([sizes - positives, positives])
+            one = np.ones_like(weight)
+        else:
+            weight = np.stack([sums(side * rows.weight) for side in sides])
+            squares = np.stack([sums(side * rows.weight**2) for side in sides])
+            one = _quotient(squares, weight)
+        cost = None
+        if rows.row_cost is not None:
+            paid = rows.row_cost.T * (1.0 if rows.weight is None else rows.weight)
+            cost = np.stack([np.stack([sums(side * each) for each in paid]) for side in sides])
+        elif rows.cost_matrix is not None:
+            cost = rows.cost_matrix[:, :, None] * weight[:, None, :]
+        return cls(weight, one * rows.repeats, cost)
+
+    def draw(self, n_draws: int, random_state: np.random.RandomState) -> Counts:
+        """Count what the cuts come to on other rows, drawn with replacement.
+
+        Each row occurs as often as a Poisson variable of mean one says (Hanley and MacGibbon 2006).
+
+        Parameters
+        ----------
+        n_draws : int
+            How many times.
+        random_state : RandomState
+            Where chance comes from.
+
+        Returns
+        -------
+        Counts
+            Arrays of shape (2, n_draws, n_cells + 1).
+        """
+        rows = _quotient(self.weight, self.row_weight)
+        drawn = random_state.poisson(rows, (n_draws, *rows.shape)) * self.row_weight
+        above = np.zeros((2, n_draws, rows.shape[1] + 1))
+        np.cumsum(np.moveaxis(drawn, 1, 0), axis=-1, out=above[..., 1:])
+        below = above[..., -1:] - above
+        cost = None
+        if self.cost is not None:
+            each = np.divide(
+                self.cost, self.weight[:, None], out=np.zeros_like(self.cost), where=self.cost != 0
+            )
+            cost = np.einsum("bcg,cpg->bpg", drawn, each)
+            change = np.cumsum(cost[:, 1] - cost[:, 0], axis=-1)
+            cost = cost[:, 0].sum(axis=-1, keepdims=True) + np.pad(change, ((0, 0), (1, 0)))
+        return Counts(
+            hits=np.stack([below[0], above[1]]),
+            predicted=np.stack([below.sum(axis=0), above.sum(axis=0)]),
+            actual=above[..., -1:],
+            total=above[..., -1:].sum(axis=0),
+            cost=cost,
+        )
+
+
+def bootstrap_intervals(
+    sweep: Sweep,
+    curve: Curve,
+    chosen: int,
+    tolerance: float,
+    random_state: np.random.RandomState,
+    n_draws: int = _N_DRAWS,
+    level: float = _LEVEL,
+) -> tuple[Interval, Interval]:
+    """Return how far the chosen threshold, and the objective there, vary with the rows.
+
+    Parameters
+    ----------
+    sweep : Sweep
+        What was searched.
+    curve : Curve
+        Its curve.
+    chosen : int
+        Position of the chosen threshold on it.
+    tolerance : float
+        How far from the best a value may be in the selection.
+    random_state : RandomState
+        Where chance comes from.
+    n_draws : int, default=200
+        How often rows are drawn anew. The models are not fitted anew.
+    level : float, default=0.95
+        Share of the draws within each interval.
+
+    Returns
+    -------
+    tuple of float, tuple of float
+        Interval of the threshold, and of the objective at the threshold that was chosen.
+    """
+    points = _points(curve, chosen)
+    reaching = curve.thresholds[points]
+    groups = [sweep.cuts] if sweep.aggregate == "pooled" else sweep.fold_cuts
+    values, bounded = np.zeros(()), np.zeros(())
+    for cuts in groups:
+        at = cuts.at(reaching)
+        ends = np.concatenate([[0], at, [len(cuts) - 1]])
+        counts = Cells.between(sweep, cuts, ends).draw(n_draws, random_state).inner()
+        values = values + sweep.objective.values(counts) / len(groups)
+        if sweep.constraint is not None:
+            bounded = bounded + sweep.constraint.objective.values(counts) / len(groups)
+    at_chosen = values[:, points == chosen][:, 0]
+    lacking = None if sweep.constraint is None else sweep.constraint.lacking(bounded)
+    values = eligible(values, lacking)
+    near = values >= values.max(axis=1, keepdims=True) - tolerance
+    log_odds = log_odds_of(curve.alarm_rate[points])
+    lowest = np.where(near, log_odds, np.inf).min(axis=1, keepdims=True)
+    highest = np.where(near, log_odds, -np.inf).max(axis=1, keepdims=True)
+    distance = np.where(near, np.abs(log_odds - (lowest + highest) / 2), np.inf)
+    thresholds = reaching[distance.argmin(axis=1)]
+    return _interval(thresholds, level), _interval(at_chosen, level)
+
+
+def bootstrap_score(
+    objective: Objective,
+    rows: ScoredRows,
+    decided: Codes,
+    groups: list[Mask],
+    random_state: np.random.RandomState,
+    n_draws: int = _N_DRAWS,
+    level: float = _LEVEL,
+) -> Interval:
+    """Return how far an objective of class decisions varies with the rows.
+
+    Parameters
+    ----------
+    objective : Objective
+        What is estimated.
+    rows : ScoredRows
+        The rows and their classes.
+    decided : ndarray of shape (n,)
+        Class codes.
+    groups : list of ndarray of shape (n,), bool
+        The rows that are counted together; values are averaged over groups.
+    random_state : RandomState
+        Where chance comes from.
+    n_draws : int, default=200
+        How often rows are drawn anew.
+    level : float, default=0.95
+        Share of the draws within the interval.
+
+    Returns
+    -------
+    tuple of float
+        Both ends.
+    """
+    n_classes = rows.scores.shape[1]
+    cell = rows.target * n_classes + decided
+    weight = np.ones(len(rows)) if rows.weight is None else rows.weight
+    values = np.zeros(n_draws)
+    for group in groups:
+        sums = [
+            np.bincount(cell[group], amounts[group], n_classes**2)
+            for amounts in (weight, weight**2)
+        ]
+        one = rows.repeats * _quotient(sums[1], sums[0])
+        drawn = random_state.poisson(_quotient(sums[0], one), (n_draws, n_classes**2)) * one
+        counts = counts_of_matrices(drawn.reshape(n_draws, n_classes, n_classes), rows.cost_matrix)
+        if rows.row_cost is not None:
+            paid = weight * rows.row_cost[np.arange(len(rows)), decided]
+            each = _quotient(np.bincount(cell[group], paid[group], n_classes**2), sums[0])
+            counts = replace(counts, cost=drawn @ each)
+        values += objective.values(counts) / len(groups)
+    return _interval(values, level)
+
+
+def bootstrap_labels(
+    ascent: LabelAscent,
+    thresholds: Values,
+    random_state: np.random.RandomState,
+    n_draws: int = _N_DRAWS,
+    level: float = _LEVEL,
+) -> Interval:
+    """Return how far an objective of labels varies with the rows.
+
+    Rows are drawn with all their labels. Many rows are drawn in random blocks, which leaves the
+    variance what it is.
+
+    Parameters
+    ----------
+    ascent : LabelAscent
+        Rows and objective.
+    thresholds : ndarray of shape (n_labels,)
+        One a label.
+    random_state : RandomState
+        Where chance comes from.
+    n_draws : int, default=200
+        How often rows are drawn anew.
+    level : float, default=0.95
+        Share of the draws within the interval.
+
+    Returns
+    -------
+    tuple of float
+        Both ends.
+    """
+    rows = ascent.rows
+    decided = ThresholdRule(thresholds).decide(rows.scores)
+    weight = np.ones(len(rows)) if rows.weight is None else rows.weight
+    values = np.zeros(n_draws)
+    for group in ascent.groups:
+        index = random_state.permutation(np.flatnonzero(group))
+        block = np.arange(len(index)) % min(len(index), _MOST_BLOCKS)
+        n_blocks = int(block.max()) + 1
+
+        def in_blocks(
+            amounts: Values, block: Codes = block, index: Codes = index, n_blocks: int = n_blocks
+        ) -> Values:
+            found: Values = sparse.csr_array(
+                (weight[index], (block, np.arange(len(index)))), shape=(n_blocks, len(index))
+            ) @ amounts[index].astype(np.float64)
+            return found
+
+        drawn = random_state.poisson(1 / rows.repeats, (n_draws, n_blocks)) * rows.repeats
+        values += ascent.values_of_draws(decided, drawn, in_blocks) / len(ascent.groups)
+    return _interval(values, level)
+
+
+def _quotient(part: Values, whole: Values) -> Values:
+    """Divide, with 0 for shares of nothing."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+
+
+def _points(curve: Curve, chosen: int) -> npt.NDArray[np.intp]:
+    """Take so many thresholds that drawing is cheap, evenly by the log odds of an alarm."""
+    possible = np.flatnonzero(curve.values > -np.inf)
+    if len(possible) <= _MOST_CELLS:
+        return possible
+    log_odds = log_odds_of(curve.alarm_rate)[possible]
+    even = np.linspace(log_odds[0], log_odds[-1], _MOST_CELLS)
+    return np.unique(np.append(possible[np.searchsorted(log_odds, even)], chosen))
+
+
+def _interval(values: Values, level: float) -> Interval:
+    tail = (1 - level) / 2
+    low, high = np.quantile(values, [tail, 1 - tail], method="inverted_cdf")
+    return float(low), float(high)

@@ -1,0 +1,191 @@
+"""Where can scores be cut in two? Every place, and what each comes to, by one sort."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from sk_imbalance_nn.decisions.counts import Counts, Values
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Cuts:
+    """Every way to call the highest scores positive: none, then one more distinct score each.
+
+    Parameters
+    ----------
+    order : ndarray of shape (n,)
+        The rows by descending score.
+    scores : ndarray of shape (n,)
+        Their scores, descending.
+    ends : ndarray of shape (n_levels,)
+        Position in `order` of the last row of each distinct score.
+
+    Examples
+    --------
+    >>> cuts = Cuts.of([0.2, 0.8, 0.2, 0.6])
+    >>> cuts.thresholds()
+    array([ inf,  0.7,  0.4, -inf])
+    >>> cuts.counts(np.array([False, True, False, True])).hits[1]
+    array([0., 1., 2., 2.])
+    """
+
+    order: npt.NDArray[np.intp]
+    scores: Values
+    ends: npt.NDArray[np.intp]
+
+    @classmethod
+    def of(cls, scores: npt.ArrayLike) -> Cuts:
+        """Sort scores.
+
+        Parameters
+        ----------
+        scores : array-like of shape (n,)
+            Higher means more likely positive. Infinities may occur, NaN not.
+
+        Returns
+        -------
+        Cuts
+            All of them.
+        """
+        given = np.asarray(scores, dtype=np.float64)
+        order = np.argsort(given)[::-1]
+        return cls._of_sorted(order, given[order])
+
+    @classmethod
+    def _of_sorted(cls, order: npt.NDArray[np.intp], scores: Values) -> Cuts:
+        ends = np.append(np.flatnonzero(scores[1:] != scores[:-1]), len(scores) - 1)
+        return cls(order, scores, ends)
+
+    def within(self, rows: Mask) -> Cuts:
+        """Return the cuts of some of the rows, without sorting again.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_rows,), bool
+            Which of all rows to keep.
+
+        Returns
+        -------
+        Cuts
+            Their cuts; `order` still counts all rows.
+        """
+        kept = rows[self.order]
+        return self._of_sorted(self.order[kept], self.scores[kept])
+
+    def __len__(self) -> int:
+        return len(self.ends) + 1
+
+    @property
+    def levels(self) -> Values:
+        """The distinct scores, descending."""
+        return self.scores if len(self.ends) == len(self.scores) else self.scores[self.ends]
+
+    def thresholds(self, lowest: float = -np.inf) -> Values:
+        """Return a threshold for each cut: rows whose score is at least that are positive.
+
+        Parameters
+        ----------
+        lowest : float, default=-inf
+            The least score that there can be: 0 for probabilities.
+
+        Returns
+        -------
+        ndarray of shape (n_cuts,)
+            Descending: infinity for no row, then halfway between neighbouring scores, then
+            `lowest` for all rows.
+        """
+        levels = self.levels
+        upper, lower = levels[:-1], levels[1:]
+        with np.errstate(invalid="ignore", over="ignore"):
+            halfway = lower + (upper - lower) / 2
+        # Neighbouring floats, or an infinite one, leave no room between: the upper score itself.
+        between = np.where(np.isfinite(halfway) & (halfway > lower), halfway, upper)
+        return np.concatenate([[np.inf], between, [min(lowest, levels[-1])]])
+
+    def at(self, thresholds: npt.ArrayLike) -> npt.NDArray[np.intp]:
+        """Find the cut that each threshold makes.
+
+        Parameters
+        ----------
+        thresholds : array-like of shape (k,)
+            Rows whose score is at least that are positive.
+
+        Returns
+        -------
+        ndarray of shape (k,), intp
+            Positions in `thresholds()`.
+        """
+        ascending = self.levels[::-1]
+        below = np.searchsorted(ascending, np.asarray(thresholds, dtype=np.float64), side="left")
+        return np.asarray(len(ascending) - below)
+
+    @property
+    def possible(self) -> Mask:
+        """Whether a threshold can make each cut: none excludes a score of infinity."""
+        possible = np.ones(len(self), dtype=bool)
+        possible[0] = self.scores[0] < np.inf
+        return possible
+
+    def counts(
+        self,
+        positive: Mask,
+        weight: Values | None = None,
+        cost_matrix: Values | None = None,
+        row_cost: Values | None = None,
+    ) -> Counts:
+        """Count what each cut gets right.
+
+        Parameters
+        ----------
+        positive : ndarray of shape (n_rows,), bool
+            Which rows are positive.
+        weight : ndarray of shape (n_rows,), optional
+            Non-negative weights; by default ones.
+        cost_matrix : ndarray of shape (2, 2), optional
+            Cost of each class (rows) when predicted as each (columns).
+        row_cost : ndarray of shape (n_rows, 2), optional
+            Cost of each prediction for each row, in place of `cost_matrix`.
+
+        Returns
+        -------
+        Counts
+            With n_cuts alternatives, in the order of `thresholds`.
+        """
+        found = positive[self.order]
+        if weight is None:
+            true_alarms = self._running(found)
+            false_alarms = np.append(0.0, self.ends + 1.0) - true_alarms
+        else:
+            # A sum for each class on its own stands still where it gains nothing, so that what is
+            # left of the class ends at an exact zero.
+            weights = weight[self.order]
+            true_alarms = self._running(np.where(found, weights, 0.0))
+            false_alarms = self._running(np.where(found, 0.0, weights))
+        n_positive, n_negative = true_alarms[-1], false_alarms[-1]
+        rejections, misses = n_negative - false_alarms, n_positive - true_alarms
+        counts = Counts(
+            hits=np.stack([rejections, true_alarms]),
+            predicted=np.stack([rejections + misses, true_alarms + false_alarms]),
+            actual=np.array([[n_negative], [n_positive]]),
+            total=np.array([n_negative + n_positive]),
+        )
+        if row_cost is not None:
+            paid = row_cost[self.order]
+            paid = paid if weight is None else paid * weight[self.order, None]
+            total = paid[:, 0].sum() + self._running(paid[:, 1] - paid[:, 0])
+            return replace(counts, cost=total)
+        if cost_matrix is not None:
+            cells = (rejections, false_alarms, misses, true_alarms)
+            total = sum(c * cell for c, cell in zip(cost_matrix.ravel(), cells, strict=True))
+            return replace(counts, cost=np.asarray(total))
+        return counts
+
+    def _running(self, amounts: npt.NDArray[np.generic]) -> Values:
+        """Sum what stands above each cut."""
+        sums = np.cumsum(amounts, dtype=np.intp if amounts.dtype == bool else np.float64)
+        return np.append(0.0, sums if len(self.ends) == len(sums) else sums[self.ends])

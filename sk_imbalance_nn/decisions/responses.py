@@ -1,0 +1,147 @@
+"""What does a classifier say before it decides? Scores of any classifier in one form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sk_imbalance_nn.decisions.counts import Values
+
+BINARY, MULTICLASS, MULTILABEL = "binary", "multiclass", "multilabel"
+PROBABILITY = "predict_proba"
+
+
+def response_method_of(estimator: Any, asked_for: str) -> str:
+    """Return the method that an estimator's scores come from.
+
+    Parameters
+    ----------
+    estimator : object
+        The classifier, fitted or not.
+    asked_for : {"auto", "predict_proba", "decision_function"}
+        "auto" takes the first of the two that there is.
+
+    Returns
+    -------
+    str
+        Its name.
+
+    Raises
+    ------
+    AttributeError
+        If the estimator does not have it.
+    """
+    wanted = (PROBABILITY, "decision_function") if asked_for == "auto" else (asked_for,)
+    found = [name for name in wanted if hasattr(estimator, name)]
+    if not found:
+        raise AttributeError(
+            f"{type(estimator).__name__} has none of the following attributes: "
+            f"{', '.join(wanted)}; decisions need scores."
+        )
+    return found[0]
+
+
+@dataclass(frozen=True)
+class Response:
+    """How scores are asked for.
+
+    Parameters
+    ----------
+    method : {"predict_proba", "decision_function"}
+        Where scores come from.
+    kind : {"binary", "multiclass", "multilabel"}
+        Type of the target.
+    classes : ndarray of shape (n_classes,)
+        All classes, sorted.
+    """
+
+    method: str
+    kind: str
+    classes: npt.NDArray[Any]
+
+    def of(self, estimator: Any, X: Any) -> Values:
+        """Return a fitted estimator's scores.
+
+        Parameters
+        ----------
+        estimator : object
+            The classifier.
+        X : array-like
+            Rows.
+
+        Returns
+        -------
+        ndarray of shape (n, n_classes) or (n, n_labels)
+            Scores.
+        """
+        return responses(estimator, X, self.method, self.kind, self.classes)
+
+
+def responses(estimator: Any, X: Any, method: str, kind: str, classes: npt.NDArray[Any]) -> Values:
+    """Return a fitted classifier's scores, with a column for each class that there is.
+
+    Parameters
+    ----------
+    estimator : object
+        The classifier.
+    X : array-like
+        Rows.
+    method : {"predict_proba", "decision_function"}
+        Where scores come from.
+    kind : {"binary", "multiclass", "multilabel"}
+        Type of the target.
+    classes : ndarray of shape (n_classes,)
+        All classes, sorted; some may be unknown to the estimator. Unused for labels.
+
+    Returns
+    -------
+    ndarray of shape (n, n_classes) or (n, n_labels), float64
+        Probabilities of 0, and scores of minus infinity, for classes that the estimator does not
+        know.
+
+    Raises
+    ------
+    ValueError
+        If there are NaNs, or the shape does not fit the classes.
+    """
+    raw = getattr(estimator, method)(X)
+    if kind == MULTILABEL:
+        return _checked(_label_scores(raw, estimator), estimator, method)
+    scores = _checked(np.asarray(raw, dtype=np.float64), estimator, method)
+    known = np.asarray(estimator.classes_)
+    if scores.ndim == 1 and len(known) == 2:
+        scores = np.stack([-scores, scores], axis=1)
+    if scores.ndim != 2 or scores.shape[1] != len(known):
+        raise ValueError(
+            f"{type(estimator).__name__}.{method} gave the shape {scores.shape} for {len(known)} "
+            "classes; one column for each is needed (of SVC: decision_function_shape='ovr')."
+        )
+    if len(known) == len(classes):
+        return scores
+    missing = 0.0 if method == PROBABILITY else -np.inf
+    filled = np.full((len(scores), len(classes)), missing)
+    filled[:, np.searchsorted(classes, known)] = scores
+    return filled
+
+
+def _label_scores(raw: Any, estimator: Any) -> Values:
+    """Read what multilabel classifiers say: one array, or one for each label."""
+    if not isinstance(raw, list | tuple):
+        return np.asarray(raw, dtype=np.float64)
+    columns = []
+    for column, known in zip(raw, estimator.classes_, strict=True):
+        each = np.asarray(column, dtype=np.float64)
+        if each.ndim == 2:
+            # A label that was constant in training has one column, that of its only value.
+            each = each[:, list(known).index(1)] if 1 in known else np.zeros(len(each))
+        columns.append(each)
+    return np.stack(columns, axis=1)
+
+
+def _checked(scores: Values, estimator: Any, method: str) -> Values:
+    if np.isnan(scores).any():
+        raise ValueError(f"{type(estimator).__name__}.{method} gave NaN; no decision can be made.")
+    return scores

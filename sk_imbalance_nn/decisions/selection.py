@@ -1,0 +1,131 @@
+"""Which of many nearly equal choices? The middle of those that chance cannot tell from the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sk_imbalance_nn.decisions.counts import Values
+
+
+@dataclass(frozen=True)
+class Curve:
+    """An objective at many thresholds.
+
+    Parameters
+    ----------
+    thresholds : ndarray of shape (n_thresholds,)
+        Descending.
+    values : ndarray of shape (n_thresholds,)
+        The objective at each: the more, the better; NaN or minus infinity where it is none.
+    alarm_rate : ndarray of shape (n_thresholds,)
+        Share of rows that each calls positive.
+    over_folds : callable
+        Returns the objective in each fold, of shape (n_folds, n_thresholds).
+    error_at : callable
+        Takes a position, returns the standard error of the objective there.
+    lacking : ndarray of shape (n_thresholds,), optional
+        How far each is from a constraint.
+    """
+
+    thresholds: Values
+    values: Values
+    alarm_rate: Values
+    over_folds: Callable[[], Values]
+    error_at: Callable[[int], float]
+    lacking: Values | None = None
+
+
+def select(curve: Curve, width: float) -> int:
+    """Choose a threshold.
+
+    The best value of an estimated curve is a lottery where few rows carry it. So look at all
+    thresholds whose value lies within `width` standard errors of the best, after the rule of one
+    standard error (Breiman, Friedman, Olshen, Stone 1984, section 3.4.3), and take the middle:
+    halfway between the fewest and the most alarms among them, by the log odds of an alarm.
+
+    Parameters
+    ----------
+    curve : Curve
+        Objective and constraint.
+    width : float
+        In standard errors of the best value; 0 takes the middle of those equal to the best.
+
+    Returns
+    -------
+    int
+        Position of the chosen threshold.
+    """
+    values = eligible(curve.values, curve.lacking)
+    best = int(values.argmax())
+    tolerance = width * curve.error_at(best) if width > 0 else 0.0
+    return middle(values >= values[best] - tolerance, curve.alarm_rate)
+
+
+def eligible(values: Values, lacking: Values | None) -> Values:
+    """Return the objective where the constraint holds, or is missed least; elsewhere -infinity.
+
+    Parameters
+    ----------
+    values : ndarray of shape (..., n_thresholds)
+        The objective; NaN or -infinity where it is none.
+    lacking : ndarray of shape (..., n_thresholds) or None
+        How far each is from the constraint, if there is one.
+
+    Returns
+    -------
+    ndarray of shape (..., n_thresholds)
+        Without NaN.
+    """
+    values = np.where(np.isnan(values), -np.inf, values)
+    if lacking is None:
+        return values
+    reachable = np.where(values > -np.inf, lacking, np.inf)
+    return np.where(reachable <= reachable.min(axis=-1, keepdims=True), values, -np.inf)
+
+
+def middle(near: np.ndarray, alarm_rate: Values) -> int:
+    """Return the position halfway between the ends of a set, by the log odds of an alarm.
+
+    Parameters
+    ----------
+    near : ndarray of shape (n_thresholds,), bool
+        The set; not empty.
+    alarm_rate : ndarray of shape (n_thresholds,)
+        Share of rows that each threshold calls positive.
+
+    Returns
+    -------
+    int
+        The member closest to the middle.
+
+    Examples
+    --------
+    >>> middle(np.array([False, True, True, True]), np.array([0.0, 0.01, 0.1, 0.2]))
+    2
+    """
+    chosen = np.flatnonzero(near)
+    log_odds = log_odds_of(alarm_rate)[chosen]
+    halfway = (log_odds.min() + log_odds.max()) / 2
+    return int(chosen[np.abs(log_odds - halfway).argmin()])
+
+
+def log_odds_of(alarm_rate: Values) -> Values:
+    """Return the log odds of an alarm, finite everywhere.
+
+    Parameters
+    ----------
+    alarm_rate : ndarray of shape (n_thresholds,)
+        Shares of rows, not descending.
+
+    Returns
+    -------
+    ndarray of shape (n_thresholds,)
+        No alarms count as half the least share there is, nothing but alarms likewise.
+    """
+    inside = alarm_rate[(alarm_rate > 0) & (alarm_rate < 1)]
+    low, high = (inside.min() / 2, (1 + inside.max()) / 2) if len(inside) else (0.5, 0.5)
+    rate = np.clip(alarm_rate, low, high)
+    return np.asarray(np.log(rate) - np.log1p(-rate))

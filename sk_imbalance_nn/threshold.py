@@ -1,0 +1,567 @@
+"""Decision rules tuned by cross-validation, for any classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import StratifiedShuffleSplit, check_cv
+from sklearn.utils import check_random_state, get_tags, indexable
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from sk_imbalance_nn._compat import (
+    HasMethods,
+    Interval,
+    RealNotInt,
+    StrOptions,
+    check_sample_weight,
+    validate_parameter_constraints,
+)
+from sk_imbalance_nn.data.split import label_folds, stratified_holdout
+from sk_imbalance_nn.decisions.answers import CalledScorer
+from sk_imbalance_nn.decisions.choice import Choice, Search, check_thresholds, choose
+from sk_imbalance_nn.decisions.out_of_fold import (
+    OutOfFold,
+    Splits,
+    checked_splits,
+    refuse_folds_of_one_class,
+    score_by,
+    score_out_of_fold,
+)
+from sk_imbalance_nn.decisions.responses import (
+    MULTILABEL,
+    PROBABILITY,
+    Response,
+    response_method_of,
+)
+from sk_imbalance_nn.decisions.rules import ThresholdRule
+from sk_imbalance_nn.decisions.scoring import scorer_of
+from sk_imbalance_nn.decisions.target import Target
+from sk_imbalance_nn.decisions.task import Task, choose_by_costs, scored_rows, task_of
+
+
+def _estimator_has(name: str) -> Callable[[Any], bool]:
+    """Check that the fitted, or else the given, estimator has a method."""
+
+    def check(self: ThresholdOptimizerCV) -> bool:
+        getattr(getattr(self, "estimator_", self.estimator), name)
+        return True
+
+    return check
+
+
+class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+    """Tune the decision rule of any classifier by cross-validation, exactly.
+
+    A classifier's scores are cut at 0.5 unless somebody chooses better. This meta-estimator scores
+    each row by models that have not seen it, looks at every possible cut, and chooses one for a
+    metric, a cost or a constraint. For more than two classes it weighs the classes of the argmax,
+    for several labels it finds a threshold for each. It takes what scikit-learn's
+    ``TunedThresholdClassifierCV`` takes, and imports no network library.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        The classifier: with ``predict_proba`` or ``decision_function``; fitted for
+        ``cv="prefit"``.
+    scoring : str or callable, default="balanced_accuracy"
+        What is maximised: the name of a scorer, a scorer, a metric ``(y_true, y_pred)``, or a
+        callable ``(estimator, X, y)``; besides ``"geometric_mean"``, ``"specificity"``,
+        ``"youden_j"`` and ``"cost"``. Scorers of probabilities, such as ``"roc_auc"``, are
+        refused: no decision changes them.
+    response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
+        Where scores come from; "auto" takes the first of the two that there is.
+    thresholds : "exact", "bayes", int or array-like, default="exact"
+        "exact" looks at every distinct score, for all metrics that are functions of the
+        confusion matrix: accuracy, balanced accuracy, precision, recall, F-beta, Jaccard,
+        Matthews, Cohen's kappa, geometric mean, Youden's J, specificity, costs. Other scorers have
+        to be called for each threshold: "exact" then means every score if there are at most
+        1,000, else 1,000 quantiles. An integer asks for so many quantiles of the scores (as if
+        the classes were equally frequent), an array for these thresholds. "bayes" follows from
+        `cost_matrix` and the probabilities, without a search and without cross-validation
+        (Elkan 2001). Only "exact" and "bayes" apply to more than two classes or labels.
+    selection : {"plateau", "max"}, default="plateau"
+        "max" takes the threshold with the best value. "plateau" takes the middle of those that are
+        within `plateau_width` standard errors of it; see Notes.
+    plateau_width : float, default=1.0
+        In standard errors of the best value.
+    aggregate : {"pooled", "mean"}, default="pooled"
+        "pooled" computes the objective once, over the scores of all folds; "mean" averages the
+        folds' objectives, as exact step functions, and needs every class in every fold.
+    constraint : str or tuple, default=None
+        A bound that must hold as well: ``"precision >= 0.9"``, ``("recall", ">=", 0.8)``,
+        ``"false_positive_rate <= 0.01"``, ``"alarm_rate <= 0.005"`` (5 alarms per 1,000 rows),
+        ``"cost <= 2"``. It holds on the scores that are tuned on, not for sure on others. With
+        labels, each label must meet it.
+    infeasible : {"raise", "closest"}, default="raise"
+        What happens where no threshold meets the constraint: an error, or the closest one.
+    cost_matrix : array-like of shape (n_classes, n_classes), default=None
+        What a row of each class (rows, in the order of ``classes_``) costs when it is predicted
+        as each class (columns); negative costs are gains. The mean cost is then minimised, in
+        place of `scoring`, unless the constraint bounds it.
+    pos_label : int, float, bool or str, default=None
+        The positive class. By default that of the scorer, which is 1 for most; where it does not
+        matter, the second class.
+    cv : int, float, cross-validation generator, iterable or "prefit", default=None
+        None and integers mean stratified folds, 5 by default (for labels too); a float a single
+        stratified validation part of that size; "prefit" that the estimator is fitted and all
+        rows are there to tune on. Rows that it was fitted on give thresholds that are too good
+        to be true.
+    refit : bool, default=True
+        Whether to fit the estimator on all rows in the end. False needs a single split, whose
+        model is then kept, or ``cv="prefit"``.
+    n_jobs : int, default=None
+        Folds at a time.
+    random_state : int, RandomState instance or None, default=None
+        Decides the split where `cv` is a float, and the bootstrap of the intervals.
+    store_cv_results : bool, default=False
+        Whether to keep the whole curve as ``cv_results_``.
+    verbose : int, default=0
+        From 1 on, a line for each fold; from 2 on, joblib's messages too.
+
+    Attributes
+    ----------
+    estimator_ : estimator instance
+        The fitted classifier.
+    best_threshold_ : float or ndarray of shape (n_labels,)
+        Scores of at least that are positive. Infinity means never. Not for more than two classes.
+    best_class_weight_ : ndarray of shape (n_classes,)
+        More than two classes, probabilities: each class's weight in the argmax, with a mean of one.
+        Not with costs by ``thresholds="bayes"``.
+    best_class_offset_ : ndarray of shape (n_classes,)
+        More than two classes, ``decision_function``: what is added to each class's score.
+    best_score_ : float or None
+        The objective at the chosen rule, by cross-validation. Since the rule was chosen on the
+        same scores it is a little too good. None for ``thresholds="bayes"``.
+    score_interval_ : tuple of (float, float)
+        Where `best_score_` lies in 95 % of bootstrap draws of the rows, the rule held fixed and the
+        models not refitted.
+    threshold_interval_ : tuple of (float, float), or ndarray of shape (n_labels, 2)
+        Where the chosen threshold lies in 95 % of them. Not for more than two classes.
+    fold_thresholds_ : ndarray of shape (n_splits,) or (n_splits, n_labels)
+        The best threshold of each fold on its own; NaN where a class is missing.
+    threshold_std_ : float or ndarray of shape (n_labels,)
+        Their standard deviation.
+    constraint_value_ : float or ndarray of shape (n_labels,)
+        What is bounded, at the chosen threshold; only with `constraint`.
+    cv_results_ : dict of ndarrays of shape (n_thresholds,)
+        Only with `store_cv_results`, for two classes: ``thresholds`` (ascending), ``scores``,
+        ``std_scores`` (over folds), ``alarm_rate``, the four counts of the confusion matrix over
+        all folds, ``constraint`` and ``split0_scores``, ... It makes a DataFrame.
+    scorer_ : callable
+        Scores an estimator by what was tuned: ``tuned.scorer_(tuned, X, y)``. ``score`` is the
+        accuracy, as that of scikit-learn's classifiers.
+    classes_ : ndarray of shape (n_classes,)
+        The labels, as the estimator has them.
+    n_features_in_, feature_names_in_
+        Those of the estimator, where it has them.
+
+    Raises
+    ------
+    ValueError
+        If parameters do not fit each other or the target, the scorer judges probabilities, a class
+        is missing where it is needed, all scores are equal, or no threshold meets the constraint.
+
+    Warns
+    -----
+    UserWarning
+        If fewer than 10 rows of a class carry the choice.
+
+    See Also
+    --------
+    sk_imbalance_nn.correct_prior : Probabilities after weighting or resampling, made right.
+    sk_imbalance_nn.ThresholdCurveDisplay : The curve that the threshold was chosen on.
+
+    Notes
+    -----
+    The best cut of few positives is a lottery: many cuts are as good to within chance, and the
+    luckiest one is taken. "plateau" follows the rule of one standard error [1]_: of all cuts within
+    `plateau_width` standard errors of the best, it takes the one halfway between the fewest and
+    the most alarms, by the log odds of an alarm. The standard error is a jackknife of the confusion
+    counts [2]_, so the choice needs no random numbers.
+
+    A threshold lies halfway between two neighbouring scores. The search costs one sort.
+
+    For more than two classes the weights are found by coordinate ascent: for one class at a time
+    every weight that changes a decision is tried, by one sort and running sums, from several
+    starts. The result is a local optimum; it is never worse than the plain argmax on the scores
+    that it was tuned on.
+
+    References
+    ----------
+    .. [1] Breiman, Friedman, Olshen, Stone (1984). Classification and regression trees, section
+       3.4.3.
+    .. [2] Efron (1982). The jackknife, the bootstrap and other resampling plans, chapter 6.
+    .. [3] Elkan (2001). The foundations of cost-sensitive learning. IJCAI.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import make_classification
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sk_imbalance_nn import ThresholdOptimizerCV
+    >>> X, y = make_classification(2000, weights=[0.95], random_state=0)
+    >>> tuned = ThresholdOptimizerCV(LogisticRegression(), scoring="f1", random_state=0).fit(X, y)
+    >>> print(f"{tuned.best_threshold_:.2f}, between {min(tuned.threshold_interval_):.2f} and "
+    ...       f"{max(tuned.threshold_interval_):.2f}")
+    0.27, between 0.18 and 0.38
+
+    At most one false alarm in a hundred, and as many hits as possible:
+
+    >>> strict = ThresholdOptimizerCV(
+    ...     LogisticRegression(), scoring="recall", constraint="false_positive_rate <= 0.01"
+    ... ).fit(X, y)
+    >>> print(f"recall {strict.best_score_:.2f} at a rate of {strict.constraint_value_:.3f}")
+    recall 0.5
+    """
+
+    _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
+        "estimator": [
+            HasMethods(["fit", "predict_proba"]),
+            HasMethods(["fit", "decision_function"]),
+        ],
+        "scoring": [str, callable],
+        "response_method": [StrOptions({"auto", "predict_proba", "decision_function"})],
+        "thresholds": [
+            StrOptions({"exact", "bayes"}),
+            Interval(Integral, 1, None, closed="left"),
+            "array-like",
+        ],
+        "selection": [StrOptions({"plateau", "max"})],
+        "plateau_width": [Interval(Real, 0, None, closed="left")],
+        "aggregate": [StrOptions({"pooled", "mean"})],
+        "constraint": [str, tuple, list, None],
+        "infeasible": [StrOptions({"raise", "closest"})],
+        "cost_matrix": ["array-like", None],
+        "pos_label": [Real, str, "boolean", None],
+        "cv": [
+            "cv_object",
+            StrOptions({"prefit"}),
+            Interval(RealNotInt, 0.0, 1.0, closed="neither"),
+        ],
+        "refit": ["boolean"],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "store_cv_results": ["boolean"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        estimator: Any,
+        *,
+        scoring: Any = "balanced_accuracy",
+        response_method: str = "auto",
+        thresholds: Any = "exact",
+        selection: str = "plateau",
+        plateau_width: float = 1.0,
+        aggregate: str = "pooled",
+        constraint: Any = None,
+        infeasible: str = "raise",
+        cost_matrix: npt.ArrayLike | None = None,
+        pos_label: Any = None,
+        cv: Any = None,
+        refit: bool = True,
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        store_cv_results: bool = False,
+        verbose: int = 0,
+    ) -> None:
+        self.estimator = estimator
+        self.scoring = scoring
+        self.response_method = response_method
+        self.thresholds = thresholds
+        self.selection = selection
+        self.plateau_width = plateau_width
+        self.aggregate = aggregate
+        self.constraint = constraint
+        self.infeasible = infeasible
+        self.cost_matrix = cost_matrix
+        self.pos_label = pos_label
+        self.cv = cv
+        self.refit = refit
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.store_cv_results = store_cv_results
+        self.verbose = verbose
+
+    def fit(
+        self, X: Any, y: Any, *, cost: npt.ArrayLike | None = None, **params: Any
+    ) -> ThresholdOptimizerCV:
+        """Choose the decision rule, and fit the classifier.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows, as the estimator takes them.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Labels of any type, or a multilabel indicator.
+        cost : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            What a mistake about each row costs, or what each prediction costs for each row (in
+            the order of ``classes_``). The mean cost is then minimised, as with `cost_matrix`.
+            Where another meta-estimator routes metadata: ``set_fit_request(cost=True)``.
+        **params : dict
+            Metadata, such as ``sample_weight`` and ``groups``, for the estimator's ``fit``, for
+            `cv` and for the scorer, as each requests it; needs
+            ``sklearn.set_config(enable_metadata_routing=True)``. A scorer that requests
+            ``sample_weight`` has its objective weighted.
+
+        Returns
+        -------
+        ThresholdOptimizerCV
+            The fitted object.
+        """
+        self._check_parameters(params)
+        X, y = indexable(X, y)
+        target = Target.of(y, self._known_classes(y))
+        task = self._task(target, cost)
+        routed = process_routing(self, "fit", **params)
+        if self._is_bayes:
+            choice = choose_by_costs(task)
+            estimator = clone(self.estimator).fit(X, y, **routed.estimator.fit)
+        else:
+            out_of_fold = self._out_of_fold(X, y, task, routed)
+            choice = self._choose(X, y, task, out_of_fold, routed.scorer.score)
+            estimator = self._final(X, y, out_of_fold, routed.estimator.fit)
+        self._keep(estimator, choice, task)
+        return self
+
+    def _check_parameters(self, params: Mapping[str, Any]) -> None:
+        given = self.get_params(deep=False)
+        validate_parameter_constraints(self._parameter_constraints, given, type(self).__name__)
+        if params and not get_config().get("enable_metadata_routing", False):
+            raise ValueError(
+                f"[{', '.join(sorted(params))}] are passed but metadata routing is not enabled. "
+                "Call sklearn.set_config(enable_metadata_routing=True), and say who wants them, "
+                "as in LogisticRegression().set_fit_request(sample_weight=True)."
+            )
+        if self._is_prefit and self.refit:
+            raise ValueError("When cv='prefit', refit cannot be True; pass refit=False.")
+
+    @property
+    def _is_prefit(self) -> bool:
+        return isinstance(self.cv, str) and self.cv == "prefit"
+
+    @property
+    def _is_bayes(self) -> bool:
+        return isinstance(self.thresholds, str) and self.thresholds == "bayes"
+
+    def _known_classes(self, y: Any) -> npt.NDArray[Any] | None:
+        """Return the classes of a fitted estimator; None where they come from y."""
+        if not self._is_prefit:
+            return None
+        try:
+            check_is_fitted(self.estimator)
+        except NotFittedError:
+            raise NotFittedError("When cv='prefit', `estimator` must be fitted.") from None
+        classes = self.estimator.classes_
+        return None if isinstance(classes, list) or np.ndim(y) > 1 else np.asarray(classes)
+
+    def _task(self, target: Target, cost: npt.ArrayLike | None) -> Task:
+        """Read what is asked for: objective, constraint, costs, and where scores come from."""
+        method = response_method_of(self.estimator, self.response_method)
+        return task_of(
+            target,
+            Response(method, target.kind, target.classes),
+            scoring=self.scoring,
+            constraint=self.constraint,
+            pos_label=self.pos_label,
+            cost_matrix=self.cost_matrix,
+            cost=cost,
+        )
+
+    def _out_of_fold(self, X: Any, y: Any, task: Task, routed: Any) -> OutOfFold:
+        """Score rows by models that have not seen them."""
+        if self._is_prefit:
+            return score_by(self.estimator, X, task.response)
+        splits = self._splits(X, y, task.target, routed.splitter.split)
+        refuse_folds_of_one_class(task.target, splits)
+        return score_out_of_fold(
+            self.estimator,
+            X,
+            y,
+            splits,
+            task.response,
+            fit_params=routed.estimator.fit,
+            n_jobs=self.n_jobs,
+            verbose=self.verbose,
+        )
+
+    def _splits(self, X: Any, y: Any, target: Target, params: Mapping[str, Any]) -> Splits:
+        """Return the rows to fit on and to score, of each fold."""
+        is_share = isinstance(self.cv, Real) and not isinstance(self.cv, Integral)
+        random_state = check_random_state(self.random_state)
+        splits: Any
+        if target.kind == MULTILABEL and is_share:
+            part = stratified_holdout(target.codes, float(self.cv), random_state)
+            splits = [(part.training, part.validation)]
+        elif target.kind == MULTILABEL and (self.cv is None or isinstance(self.cv, Integral)):
+            folds = label_folds(target.codes, 5 if self.cv is None else int(self.cv))
+            splits = [(folds != number, folds == number) for number in range(folds.max() + 1)]
+        elif is_share:
+            splitter = StratifiedShuffleSplit(1, test_size=self.cv, random_state=random_state)
+            splits = splitter.split(X, y)
+        else:
+            splits = check_cv(self.cv, y=y, classifier=True).split(X, y, **params)
+        found = checked_splits(splits, len(target.codes))
+        if not self.refit and len(found) > 1:
+            raise ValueError(
+                f"When cv has several folds, refit cannot be False; found {len(found)} folds."
+            )
+        return found
+
+    def _choose(
+        self, X: Any, y: Any, task: Task, found: OutOfFold, params: Mapping[str, Any]
+    ) -> Choice:
+        """Search for the best rule on the scores."""
+        weight = params.get("sample_weight")
+        if weight is not None:
+            weight = check_sample_weight(weight, X, ensure_non_negative=True)
+        rows = scored_rows(found, task, weight, self.aggregate)
+        score = None
+        if task.goal.objective is None or set(params) - {"sample_weight"}:
+            score = CalledScorer(task, X, y, rows.index, params)
+        search = Search(
+            objective=task.objective,
+            score=score,
+            constraint=task.constraint,
+            infeasible=self.infeasible,
+            thresholds=check_thresholds(self.thresholds, task.target.kind, score is not None),
+            aggregate=self.aggregate,
+            width=self.plateau_width if self.selection == "plateau" else 0.0,
+            lowest=0.0 if task.response.method == PROBABILITY else -np.inf,
+            random_state=check_random_state(self.random_state),
+        )
+        return choose(rows, task.target.kind, search)
+
+    def _final(self, X: Any, y: Any, found: OutOfFold, params: Mapping[str, Any]) -> Any:
+        """Return the fitted classifier that the rule will serve."""
+        if self._is_prefit or not self.refit:
+            return found.model
+        return clone(self.estimator).fit(X, y, **params)
+
+    def _keep(self, estimator: Any, choice: Choice, task: Task) -> None:
+        """Replace what an earlier fit left by what this one found."""
+        attributes = {"estimator_": estimator, "scorer_": task.goal.scorer, **choice.attributes}
+        if self.store_cv_results:
+            attributes["cv_results_"] = choice.results()
+        for name in ("n_features_in_", "feature_names_in_"):
+            if hasattr(estimator, name):
+                attributes[name] = getattr(estimator, name)
+        for name in [name for name in vars(self) if name.endswith("_")]:
+            delattr(self, name)
+        vars(self).update(attributes, _task_=task.without_rows(), _rule_=choice.rule)
+
+    @property
+    def classes_(self) -> npt.NDArray[Any]:
+        """Class labels, as the fitted classifier has them."""
+        return self.estimator_.classes_
+
+    def predict(self, X: Any) -> npt.NDArray[Any]:
+        """Decide by the chosen rule.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows, as the estimator takes them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_labels)
+            Labels, or an indicator.
+        """
+        check_is_fitted(self, "estimator_")
+        scores = self._task_.decisive(self._task_.response.of(self.estimator_, X))
+        threshold = getattr(self, "best_threshold_", None)
+        # What a user writes into best_threshold_ counts.
+        rule = self._rule_ if threshold is None else ThresholdRule(threshold)
+        return self._task_.labels_of(rule.decide(scores))
+
+    @available_if(_estimator_has("predict_proba"))
+    def predict_proba(self, X: Any) -> npt.NDArray[Any]:
+        """Return the classifier's probabilities; no decision changes them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows, as the estimator takes them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            As the estimator returns them.
+        """
+        return self._fitted_estimator().predict_proba(X)
+
+    @available_if(_estimator_has("predict_log_proba"))
+    def predict_log_proba(self, X: Any) -> npt.NDArray[Any]:
+        """Return the logarithms of the classifier's probabilities.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows, as the estimator takes them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            As the estimator returns them.
+        """
+        return self._fitted_estimator().predict_log_proba(X)
+
+    @available_if(_estimator_has("decision_function"))
+    def decision_function(self, X: Any) -> npt.NDArray[Any]:
+        """Return the classifier's decision values; no decision changes them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows, as the estimator takes them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) or (n_samples, n_classes)
+            As the estimator returns them.
+        """
+        return self._fitted_estimator().decision_function(X)
+
+    def _fitted_estimator(self) -> Any:
+        """Return the fitted classifier; before `fit`, the one that was given, if it is fitted."""
+        estimator = getattr(self, "estimator_", self.estimator)
+        try:
+            check_is_fitted(estimator)
+        except NotFittedError:
+            check_is_fitted(self, "estimator_")
+        return estimator
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Say who wants which metadata.
+
+        Returns
+        -------
+        MetadataRouter
+            For the estimator's ``fit``, the splitter's ``split``, the scorer, and `cost`.
+        """
+        to_fit = MethodMapping().add(caller="fit", callee="fit")
+        to_split = MethodMapping().add(caller="fit", callee="split")
+        to_score = MethodMapping().add(caller="fit", callee="score")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        router = router.add(estimator=self.estimator, method_mapping=to_fit)
+        router = router.add(splitter=self.cv, method_mapping=to_split)
+        return router.add(scorer=scorer_of(self.scoring), method_mapping=to_score)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags = inner.input_tags
+        if inner.classifier_tags is not None:
+            tags.classifier_tags.multi_class = inner.classifier_tags.multi_class
+            tags.classifier_tags.multi_label = inner.classifier_tags.multi_label
+        return tags
