@@ -12,7 +12,7 @@ from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import StratifiedShuffleSplit, check_cv
-from sklearn.utils import check_random_state, get_tags, indexable
+from sklearn.utils import check_random_state, column_or_1d, get_tags, indexable
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -320,6 +320,7 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         """
         self._check_parameters(params)
         X, y = indexable(X, y)
+        y = column_or_1d(y, warn=True) if np.shape(y)[1:] == (1,) else y
         target = Target.of(y, self._known_classes(y))
         task = self._task(target, cost)
         routed = process_routing(self, "fit", **params)
