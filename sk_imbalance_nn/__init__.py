@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from sk_imbalance_nn.balancing.priors import correct_prior
     from sk_imbalance_nn.classifier import BalancedKerasClassifier
     from sk_imbalance_nn.networks.heads import output_layer
+    from sk_imbalance_nn.plotting import ThresholdCurveDisplay
     from sk_imbalance_nn.threshold import ThresholdOptimizerCV
     from sk_imbalance_nn.training.compile_cache import (
         clear_compile_cache,
@@ -21,6 +22,7 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "BalancedKerasClassifier",
+    "ThresholdCurveDisplay",
     "ThresholdOptimizerCV",
     "clear_compile_cache",
     "compile_cache_info",
@@ -31,6 +33,7 @@ __all__ = [
 
 _HOMES = {
     "BalancedKerasClassifier": "sk_imbalance_nn.classifier",
+    "ThresholdCurveDisplay": "sk_imbalance_nn.plotting",
     "ThresholdOptimizerCV": "sk_imbalance_nn.threshold",
     "clear_compile_cache": "sk_imbalance_nn.training.compile_cache",
     "compile_cache_info": "sk_imbalance_nn.training.compile_cache",

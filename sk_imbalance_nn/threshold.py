@@ -27,7 +27,13 @@ from sk_imbalance_nn._compat import (
 )
 from sk_imbalance_nn.data.split import label_folds, stratified_holdout
 from sk_imbalance_nn.decisions.answers import CalledScorer
-from sk_imbalance_nn.decisions.choice import Choice, Search, check_thresholds, choose
+from sk_imbalance_nn.decisions.choice import (
+    Choice,
+    Search,
+    check_thresholds,
+    choose,
+    threshold_curve,
+)
 from sk_imbalance_nn.decisions.out_of_fold import (
     OutOfFold,
     Splits,
@@ -43,9 +49,10 @@ from sk_imbalance_nn.decisions.responses import (
     response_method_of,
 )
 from sk_imbalance_nn.decisions.rules import ThresholdRule
+from sk_imbalance_nn.decisions.scored import ScoredRows
 from sk_imbalance_nn.decisions.scoring import scorer_of
 from sk_imbalance_nn.decisions.target import Target
-from sk_imbalance_nn.decisions.task import Task, choose_by_costs, scored_rows, task_of
+from sk_imbalance_nn.decisions.task import Task, choose_by_costs, scored_rows, task_of, warn_of_few
 
 
 def _estimator_has(name: str) -> Callable[[Any], bool]:
@@ -131,6 +138,10 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     ----------
     estimator_ : estimator instance
         The fitted classifier.
+    default_threshold_ : float
+        What would hold without tuning: 0.5 for probabilities, 0 for ``decision_function``.
+    score_name_ : str
+        What is maximised, in a word.
     best_threshold_ : float or ndarray of shape (n_labels,)
         Scores of at least that are positive. Infinity means never. Not for more than two classes.
     best_class_weight_ : ndarray of shape (n_classes,)
@@ -211,7 +222,7 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     >>> tuned = ThresholdOptimizerCV(LogisticRegression(), scoring="f1", random_state=0).fit(X, y)
     >>> print(f"{tuned.best_threshold_:.2f}, between {min(tuned.threshold_interval_):.2f} and "
     ...       f"{max(tuned.threshold_interval_):.2f}")
-    0.27, between 0.18 and 0.38
+    0.31, between 0.15 and 0.59
 
     At most one false alarm in a hundred, and as many hits as possible:
 
@@ -219,7 +230,7 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     ...     LogisticRegression(), scoring="recall", constraint="false_positive_rate <= 0.01"
     ... ).fit(X, y)
     >>> print(f"recall {strict.best_score_:.2f} at a rate of {strict.constraint_value_:.3f}")
-    recall 0.5
+    recall 0.90 at a rate of 0.005
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
@@ -426,10 +437,16 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         if weight is not None:
             weight = check_sample_weight(weight, X, ensure_non_negative=True)
         rows = scored_rows(found, task, weight, self.aggregate)
+        warn_of_few(rows, task)
+        return choose(rows, task.target.kind, self._search_for(X, y, task, rows, params))
+
+    def _search_for(
+        self, X: Any, y: Any, task: Task, rows: ScoredRows, params: Mapping[str, Any]
+    ) -> Search:
         score = None
         if task.goal.objective is None or set(params) - {"sample_weight"}:
             score = CalledScorer(task, X, y, rows.index, params)
-        search = Search(
+        return Search(
             objective=task.objective,
             score=score,
             constraint=task.constraint,
@@ -440,7 +457,6 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             lowest=0.0 if task.response.method == PROBABILITY else -np.inf,
             random_state=check_random_state(self.random_state),
         )
-        return choose(rows, task.target.kind, search)
 
     def _final(self, X: Any, y: Any, found: OutOfFold, params: Mapping[str, Any]) -> Any:
         """Return the fitted classifier that the rule will serve."""
@@ -450,7 +466,13 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
 
     def _keep(self, estimator: Any, choice: Choice, task: Task) -> None:
         """Replace what an earlier fit left by what this one found."""
-        attributes = {"estimator_": estimator, "scorer_": task.goal.scorer, **choice.attributes}
+        attributes = {
+            "estimator_": estimator,
+            "scorer_": task.goal.scorer,
+            "score_name_": "neg_cost" if task.goal.name == "cost" else task.goal.name,
+            "default_threshold_": 0.5 if task.response.method == PROBABILITY else 0.0,
+            **choice.attributes,
+        }
         if self.store_cv_results:
             attributes["cv_results_"] = choice.results()
         for name in ("n_features_in_", "feature_names_in_"):
@@ -484,6 +506,53 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         # What a user writes into best_threshold_ counts.
         rule = self._rule_ if threshold is None else ThresholdRule(threshold)
         return self._task_.labels_of(rule.decide(scores))
+
+    def threshold_curve(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        sample_weight: npt.ArrayLike | None = None,
+        cost: npt.ArrayLike | None = None,
+    ) -> dict[str, npt.NDArray[np.float64]]:
+        """Evaluate the objective at every threshold on other rows, such as a test set.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows, as the estimator takes them.
+        y : array-like of shape (n_samples,)
+            Their labels, of two classes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows in the objective.
+        cost : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
+            Costs of the rows, as `fit` takes them.
+
+        Returns
+        -------
+        dict of ndarray of shape (n_thresholds,)
+            Columns as in ``cv_results_``, without those of folds.
+
+        Raises
+        ------
+        ValueError
+            If there are more than two classes, or labels.
+        """
+        check_is_fitted(self, "estimator_")
+        if not np.isscalar(getattr(self, "best_threshold_", None)):
+            raise ValueError("A curve of thresholds is for two classes; for more there is none.")
+        target = Target.of(y, self._task_.target.classes)
+        task = self._task(target, cost)
+        weight = None
+        if sample_weight is not None:
+            weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
+        rows = scored_rows(score_by(self.estimator_, X, task.response), task, weight, "pooled")
+        columns = threshold_curve(rows, self._search_for(X, y, task, rows, {}))
+        return {
+            name: values
+            for name, values in columns.items()
+            if name != "std_scores" and not name.startswith("split")
+        }
 
     @available_if(_estimator_has("predict_proba"))
     def predict_proba(self, X: Any) -> npt.NDArray[Any]:

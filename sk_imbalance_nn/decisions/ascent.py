@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sk_imbalance_nn.decisions.constraint import Constraint
-from sk_imbalance_nn.decisions.counts import Counts, Values
+from sk_imbalance_nn.decisions.counts import Counts, Values, sums_by
 from sk_imbalance_nn.decisions.cuts import Mask
 from sk_imbalance_nn.decisions.objectives import Objective
 from sk_imbalance_nn.decisions.rules import ArgmaxRule, Codes
@@ -198,7 +198,7 @@ class Ascent:
 
     def _starts(self) -> Iterator[Values]:
         """Yield offsets: none, those that undo the classes' frequencies, and some at random."""
-        share = np.bincount(self.rows.target, self._weight, self.n_classes) / self._weight.sum()
+        share = sums_by(self.rows.target, self._weight, self.n_classes) / self._weight.sum()
         undo = -np.log(np.maximum(share, 1 / (len(self.rows) + 1)))
         undo -= undo.mean()
         yield np.zeros(self.n_classes)
@@ -264,8 +264,8 @@ class Ascent:
         hits, predicted = np.zeros((2, self.n_classes, n + 1))
         at = np.arange(1, n + 1)
         # The first column is the state before any row is handed over; the others are changes.
-        hits[:, 0] = np.bincount(given_up, weight * (true == given_up), self.n_classes)
-        predicted[:, 0] = np.bincount(given_up, weight, self.n_classes)
+        hits[:, 0] = sums_by(given_up, weight * (true == given_up), self.n_classes)
+        predicted[:, 0] = sums_by(given_up, weight, self.n_classes)
         predicted[given_up, at] -= weight
         predicted[k, at] += weight
         lost = true == given_up
@@ -277,7 +277,7 @@ class Ascent:
             prices = self._prices[index]
             kept, changed = prices[np.arange(n), given_up], prices[:, k]
             cost = kept.sum() + np.append(0.0, np.cumsum(changed - kept))
-        actual = np.bincount(true, weight, self.n_classes)[:, None]
+        actual = sums_by(true, weight, self.n_classes)[:, None]
         total = actual.sum(axis=0)
         predicted, hits = predicted.cumsum(axis=1), hits.cumsum(axis=1)
         if self.rows.weight is not None:

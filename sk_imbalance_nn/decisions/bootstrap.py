@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from sk_imbalance_nn.decisions.counts import Counts, Values
+from sk_imbalance_nn.decisions.counts import Counts, Values, sums_by
 from sk_imbalance_nn.decisions.cuts import Cuts, Mask
 from sk_imbalance_nn.decisions.labels import LabelAscent
 from sk_imbalance_nn.decisions.objectives import Objective
@@ -68,7 +68,7 @@ class Cells:
         cell = np.repeat(np.arange(len(sizes)), sizes)
 
         def sums(amounts: Values) -> Values:
-            return np.bincount(cell, amounts[cuts.order], len(sizes)).astype(np.float64)
+            return sums_by(cell, amounts[cuts.order], len(sizes))
 
         sides = [~sweep.positive, sweep.positive]
         if rows.weight is None:
@@ -221,15 +221,14 @@ def bootstrap_score(
     values = np.zeros(n_draws)
     for group in groups:
         sums = [
-            np.bincount(cell[group], amounts[group], n_classes**2)
-            for amounts in (weight, weight**2)
+            sums_by(cell[group], amounts[group], n_classes**2) for amounts in (weight, weight**2)
         ]
         one = rows.repeats * _quotient(sums[1], sums[0])
         drawn = random_state.poisson(_quotient(sums[0], one), (n_draws, n_classes**2)) * one
         counts = counts_of_matrices(drawn.reshape(n_draws, n_classes, n_classes), rows.cost_matrix)
         if rows.row_cost is not None:
             paid = weight * rows.row_cost[np.arange(len(rows)), decided]
-            each = _quotient(np.bincount(cell[group], paid[group], n_classes**2), sums[0])
+            each = _quotient(sums_by(cell[group], paid[group], n_classes**2), sums[0])
             counts = replace(counts, cost=drawn @ each)
         values += objective.values(counts) / len(groups)
     return _interval(values, level)
@@ -282,7 +281,8 @@ def bootstrap_labels(
             ) @ amounts[index].astype(np.float64)
             return found
 
-        drawn = random_state.poisson(1 / rows.repeats, (n_draws, n_blocks)) * rows.repeats
+        times = random_state.poisson(1 / rows.repeats, (n_draws, n_blocks))
+        drawn = times.astype(np.float64) * rows.repeats
         values += ascent.values_of_draws(decided, drawn, in_blocks) / len(ascent.groups)
     return _interval(values, level)
 

@@ -178,9 +178,8 @@ def choose_threshold(rows: ScoredRows, search: Search) -> Choice:
     ValueError
         If no threshold meets the constraint and that is not allowed.
     """
-    sweep = Sweep(rows, search.objective, search.constraint, search.aggregate, search.lowest)
-    curve = _curve(sweep, search)
-    refuse_infeasible(curve, search)
+    sweep, curve = _swept(rows, search)
+    _refuse_infeasible(curve, search)
     chosen = select(curve, search.width)
     best = int(eligible(curve.values, curve.lacking).argmax())
     threshold = float(curve.thresholds[chosen])
@@ -293,6 +292,29 @@ def choose_label_thresholds(rows: ScoredRows, search: Search) -> Choice:
     return Choice(ThresholdRule(thresholds), attributes)
 
 
+def threshold_curve(rows: ScoredRows, search: Search) -> dict[str, Values]:
+    """Evaluate the objective of a binary target at every threshold.
+
+    Parameters
+    ----------
+    rows : ScoredRows
+        Scores of the positive class.
+    search : Search
+        Where to look, and for what.
+
+    Returns
+    -------
+    dict of ndarray of shape (n_thresholds,)
+        Columns by name, thresholds ascending.
+    """
+    return _results(*_swept(rows, search))
+
+
+def _swept(rows: ScoredRows, search: Search) -> tuple[Sweep, Curve]:
+    sweep = Sweep(rows, search.objective, search.constraint, search.aggregate, search.lowest)
+    return sweep, _curve(sweep, search)
+
+
 def _curve(sweep: Sweep, search: Search) -> Curve:
     if search.score is not None:
         grid = search.thresholds
@@ -305,21 +327,7 @@ def _curve(sweep: Sweep, search: Search) -> Curve:
     return sweep.curve(search.thresholds)
 
 
-def refuse_infeasible(curve: Curve, search: Search) -> None:
-    """Refuse a constraint that no threshold meets, unless the closest one will do.
-
-    Parameters
-    ----------
-    curve : Curve
-        Objective and constraint.
-    search : Search
-        Whether to refuse.
-
-    Raises
-    ------
-    ValueError
-        If it does.
-    """
+def _refuse_infeasible(curve: Curve, search: Search) -> None:
     if curve.lacking is not None:
         _refuse(float(curve.lacking[curve.values > -np.inf].min()), search)
 

@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 Values = npt.NDArray[np.float64]
+
+
+def sums_by(codes: npt.NDArray[np.integer[Any]], amounts: Values, n_codes: int) -> Values:
+    """Sum amounts by code.
+
+    Parameters
+    ----------
+    codes : ndarray of shape (n,)
+        Integers from 0.
+    amounts : ndarray of shape (n,)
+        What to sum.
+    n_codes : int
+        How many codes there are.
+
+    Returns
+    -------
+    ndarray of shape (n_codes,)
+        Sums, exactly 0 for codes that do not occur.
+    """
+    return np.bincount(codes, amounts, n_codes).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -74,13 +95,10 @@ class Counts:
         weight = np.ones(len(true)) if sample_weight is None else np.asarray(sample_weight, float)
         right = true == pred
 
-        def by_class(codes: npt.NDArray[np.intp], amounts: Values) -> Values:
-            return np.bincount(codes, amounts, n_classes).astype(np.float64)
-
-        actual = by_class(true, weight)
+        actual = sums_by(true, weight, n_classes)
         return cls(
-            hits=by_class(true[right], weight[right]),
-            predicted=by_class(pred, weight),
+            hits=sums_by(true[right], weight[right], n_classes),
+            predicted=sums_by(pred, weight, n_classes),
             actual=actual,
             total=actual.sum(),
             cost=None if cost is None else weight @ cost[np.arange(len(pred)), pred],

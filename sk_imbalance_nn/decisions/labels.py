@@ -83,10 +83,9 @@ def values_of_rows(objective: Objective, target: npt.NDArray[np.generic], decide
         The objective of each row.
     """
     if objective.average == "subset":
-        right = (target == decided).all(axis=1).astype(np.float64)
+        right: Values = (target == decided).all(axis=1).astype(np.float64)
         return right if objective.sign == 1 else right - 1.0
-    assert objective.of_label is not None
-    return objective.sign * objective.of_label.values(counts_of_rows(target, decided))
+    return label_objective(objective).values(counts_of_rows(target, decided))
 
 
 def value_of_labels(
@@ -240,9 +239,8 @@ class LabelAscent:
             values = values_of_rows(self.objective, target, decided)
             total = drawn @ in_blocks(np.ones(len(values)))
             return share(drawn @ in_blocks(values), total)
-        both, alarms, positives = (
-            drawn @ in_blocks(each) for each in (target * decided, decided, target)
-        )
+        said, true = decided.astype(np.float64), target.astype(np.float64)
+        both, alarms, positives = (drawn @ in_blocks(each) for each in (true * said, said, true))
         total = np.broadcast_to((drawn @ in_blocks(np.ones(len(target))))[:, None], both.shape)
         return value_of_counts(
             self.objective, _counts_from(both, alarms, positives, np.asarray(total))

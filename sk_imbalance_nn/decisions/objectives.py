@@ -43,7 +43,7 @@ class Objective:
     --------
     >>> counts = Counts.of([0, 0, 1, 1], [0, 1, 1, 1], 2)
     >>> NAMED["balanced_accuracy"].values(counts)
-    np.float64(0.75)
+    array(0.75)
     """
 
     name: str

@@ -376,7 +376,8 @@ def score_of_cost(
     else:
         raise ValueError("Costs of single rows were tuned for; the scorer needs cost=... too.")
     paid = prices[np.arange(len(pred)), pred]
-    return -float(np.average(paid, weights=sample_weight))
+    weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+    return -float(np.average(paid, weights=weight))
 
 
 def _is_metric(function: Callable[..., Any]) -> bool:

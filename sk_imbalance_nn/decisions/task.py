@@ -130,8 +130,16 @@ def task_of(
         Labels.
     response : Response
         Where scores come from.
-    scoring, constraint, pos_label, cost_matrix, cost
-        As ``ThresholdOptimizerCV`` takes them.
+    scoring : str or callable
+        As ``ThresholdOptimizerCV`` takes it; so are the others.
+    constraint : str or tuple, optional
+        A bound.
+    pos_label : object, optional
+        The positive class.
+    cost_matrix : array-like of shape (n_classes, n_classes), optional
+        Costs of classes.
+    cost : array-like of shape (n,) or (n, n_classes), optional
+        Costs of rows.
 
     Returns
     -------
@@ -273,11 +281,6 @@ def scored_rows(
     ------
     ValueError
         If nothing weighs anything, all scores are equal, or a class is missing where it is needed.
-
-    Warns
-    -----
-    UserWarning
-        If few rows of a class carry the choice.
     """
     index, scores, fold = found.rows, found.scores, found.fold
     weight = None if sample_weight is None else sample_weight[index]
@@ -307,7 +310,6 @@ def scored_rows(
     )
     _refuse_constant(rows, task)
     _refuse_missing(rows, task, aggregate)
-    _warn_of_few(rows, task)
     return rows
 
 
@@ -339,7 +341,21 @@ def _refuse_missing(rows: ScoredRows, task: Task, aggregate: str) -> None:
             )
 
 
-def _warn_of_few(rows: ScoredRows, task: Task) -> None:
+def warn_of_few(rows: ScoredRows, task: Task) -> None:
+    """Warn where few rows of a class carry the choice.
+
+    Parameters
+    ----------
+    rows : ScoredRows
+        What is searched.
+    task : Task
+        Labels.
+
+    Warns
+    -----
+    UserWarning
+        If there are fewer than 10.
+    """
     _, first = np.unique(rows.index, return_index=True)
     target = rows.target[first]
     if task.target.kind == MULTILABEL:
@@ -355,7 +371,7 @@ def _warn_of_few(rows: ScoredRows, task: Task) -> None:
             f"Only {int(sizes.min())} rows of {name} carry the choice of the decision rule; with "
             "other rows it may come out very different.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
 
 

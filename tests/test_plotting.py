@@ -1,0 +1,139 @@
+"""Displays: the numbers that they show, and the artists that they keep."""
+
+import subprocess
+import sys
+
+import matplotlib
+import numpy as np
+import pytest
+from sklearn.datasets import make_classification
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import f1_score
+from sklearn.model_selection import TunedThresholdClassifierCV
+
+from sk_imbalance_nn import ThresholdCurveDisplay, ThresholdOptimizerCV
+
+matplotlib.use("Agg")
+X, Y = make_classification(800, weights=[0.9], flip_y=0.05, random_state=0)
+TRAIN, TEST = slice(0, 500), slice(500, 800)
+
+
+@pytest.fixture(autouse=True)
+def closed_figures():
+    yield
+    matplotlib.pyplot.close("all")
+
+
+@pytest.fixture(scope="module")
+def tuned():
+    optimizer = ThresholdOptimizerCV(LogisticRegression(), scoring="f1", store_cv_results=True)
+    return optimizer.fit(X[TRAIN], Y[TRAIN])
+
+
+def test_line_shows_the_cross_validated_objective(tuned):
+    display = ThresholdCurveDisplay.from_estimator(tuned)
+    where, scores = display.line_.get_data()
+    results = tuned.cv_results_
+    finite = np.isfinite(results["thresholds"])
+    np.testing.assert_array_equal(where, results["thresholds"][finite])
+    np.testing.assert_array_equal(scores, results["scores"][finite])
+    assert display.ax_.get_ylabel() == "f1"
+    assert display.figure_ is display.ax_.figure
+
+
+def test_chosen_and_default_thresholds_are_marked(tuned):
+    display = ThresholdCurveDisplay.from_estimator(tuned)
+    assert list(display.best_line_.get_xdata()) == [tuned.best_threshold_] * 2
+    assert list(display.default_line_.get_xdata()) == [0.5, 0.5]
+
+
+def test_second_axis_counts_alarms_per_thousand_rows(tuned):
+    display = ThresholdCurveDisplay.from_estimator(tuned)
+    where, alarms = display.alarm_line_.get_data()
+    scores = tuned.cv_results_
+    said = scores["true_positives"] + scores["false_positives"]
+    expected = said[np.isin(scores["thresholds"], where)] / len(Y[TRAIN]) * 1000
+    np.testing.assert_allclose(alarms, expected)
+    assert display.alarm_ax_.get_ylabel() == "alarms per 1,000 rows"
+
+
+def test_band_is_one_standard_deviation_over_folds(tuned):
+    display = ThresholdCurveDisplay.from_estimator(tuned)
+    results = tuned.cv_results_
+    finite = np.isfinite(results["thresholds"])
+    folds = [results[name][finite] for name in results if name.startswith("split")]
+    corners = display.band_.get_paths()[0].vertices[:, 1]
+    assert corners.max() == pytest.approx((results["scores"][finite] + np.std(folds, axis=0)).max())
+
+
+def test_other_rows_give_their_own_curve(tuned):
+    display = ThresholdCurveDisplay.from_estimator(tuned, X[TEST], Y[TEST])
+    proba = tuned.predict_proba(X[TEST])[:, 1]
+    where, scores = display.line_.get_data()
+    for position in (0, len(where) // 2, len(where) - 1):
+        expected = f1_score(Y[TEST], proba >= where[position], zero_division=0)
+        assert scores[position] == pytest.approx(expected)
+    assert display.band_ is None
+
+
+def test_weights_of_other_rows_count(tuned):
+    weight = np.where(Y[TEST] == 1, 3.0, 1.0)
+    curve = tuned.threshold_curve(X[TEST], Y[TEST], sample_weight=weight)
+    twice = np.repeat(np.arange(300), weight.astype(int))
+    repeated = tuned.threshold_curve(X[TEST][twice], Y[TEST][twice])
+    np.testing.assert_allclose(curve["scores"], repeated["scores"])
+
+
+def test_curve_of_other_rows_is_refused_for_several_classes():
+    X, y = make_classification(300, n_classes=3, n_informative=4, random_state=0)
+    tuned = ThresholdOptimizerCV(LogisticRegression(), cv=3).fit(X, y)
+    with pytest.raises(ValueError, match="two classes"):
+        tuned.threshold_curve(X, y)
+    with pytest.raises(ValueError, match="two classes"):
+        ThresholdCurveDisplay.from_estimator(tuned)
+
+
+def test_missing_results_say_what_to_do():
+    tuned = ThresholdOptimizerCV(LogisticRegression()).fit(X, Y)
+    with pytest.raises(ValueError, match="store_cv_results=True"):
+        ThresholdCurveDisplay.from_estimator(tuned)
+
+
+def test_results_of_scikit_learns_tuner_are_drawn_too():
+    tuner = TunedThresholdClassifierCV(LogisticRegression(), store_cv_results=True).fit(X, Y)
+    display = ThresholdCurveDisplay.from_cv_results(
+        tuner.cv_results_, best_threshold=tuner.best_threshold_
+    )
+    assert len(display.line_.get_xdata()) == 100
+    assert display.band_ is display.alarm_line_ is display.default_line_ is None
+
+
+def test_given_axes_are_used_and_names_win(tuned):
+    _, ax = matplotlib.pyplot.subplots()
+    display = ThresholdCurveDisplay.from_estimator(
+        tuned, ax=ax, score_name="F1 in 5 folds", plot_alarms=False
+    )
+    assert display.ax_ is ax
+    assert ax.get_ylabel() == "F1 in 5 folds"
+    assert display.alarm_ax_ is None
+
+
+def test_many_points_are_thinned_but_keep_their_ends():
+    thresholds = np.linspace(0, 1, 100_000) ** 8
+    display = ThresholdCurveDisplay(thresholds=thresholds, scores=np.sqrt(thresholds)).plot()
+    where, scores = display.line_.get_data()
+    assert len(where) <= 4_000
+    assert (where[0], where[-1]) == (0.0, 1.0)
+    assert np.diff(where).max() < 0.002
+    np.testing.assert_array_equal(scores, np.sqrt(where))
+
+
+def test_drawing_without_matplotlib_names_the_cure():
+    script = (
+        "import sys; sys.modules['matplotlib'] = None\n"
+        "from sk_imbalance_nn import ThresholdCurveDisplay\n"
+        "display = ThresholdCurveDisplay(thresholds=[0.0, 1.0], scores=[0.0, 1.0])\n"
+        "try:\n    display.plot()\nexcept ImportError as error:\n    print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert "sk-imbalance-nn[plot]" in done.stdout
