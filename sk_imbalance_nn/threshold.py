@@ -149,6 +149,8 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Not with costs by ``thresholds="bayes"``.
     best_class_offset_ : ndarray of shape (n_classes,)
         More than two classes, ``decision_function``: what is added to each class's score.
+    fold_class_weight_, fold_class_offset_ : ndarray of shape (n_splits, n_classes)
+        More than two classes: what each fold on its own would have, starting from the common one.
     best_score_ : float or None
         The objective at the chosen rule, by cross-validation. Since the rule was chosen on the
         same scores it is a little too good. None for ``thresholds="bayes"``.
@@ -337,7 +339,9 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         routed = process_routing(self, "fit", **params)
         if self._is_bayes:
             choice = choose_by_costs(task)
-            estimator = clone(self.estimator).fit(X, y, **routed.estimator.fit)
+            estimator = self.estimator
+            if not self._is_prefit:
+                estimator = clone(estimator).fit(X, y, **routed.estimator.fit)
         else:
             out_of_fold = self._out_of_fold(X, y, task, routed)
             choice = self._choose(X, y, task, out_of_fold, routed.scorer.score)
@@ -413,7 +417,7 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         splits: Any
         if target.kind == MULTILABEL and is_share:
             part = stratified_holdout(target.codes, float(self.cv), random_state)
-            splits = [(part.training, part.validation)]
+            splits = [(part.train, part.validation)]
         elif target.kind == MULTILABEL and (self.cv is None or isinstance(self.cv, Integral)):
             folds = label_folds(target.codes, 5 if self.cv is None else int(self.cv))
             splits = [(folds != number, folds == number) for number in range(folds.max() + 1)]

@@ -110,12 +110,28 @@ class Ascent:
         ArgmaxRule
             At least as good as the plain argmax; a local optimum.
         """
-        plain = np.zeros(self.n_classes)
-        first = [self._sweep(start, self.standing(start)) for start in self._starts()]
-        offset, standing = plain, self.standing(plain)
-        for found, reached in first:
+        offset = np.zeros(self.n_classes)
+        standing = self.standing(offset)
+        for start in self._starts():
+            found, reached = self._sweep(start, self.standing(start))
             if reached.beats(standing):
                 offset, standing = found, reached
+        return self.climb(offset)
+
+    def climb(self, offset: Values) -> ArgmaxRule:
+        """Improve offsets until no class's own change improves them.
+
+        Parameters
+        ----------
+        offset : ndarray of shape (n_classes,)
+            Where to start.
+
+        Returns
+        -------
+        ArgmaxRule
+            At least as good as the start.
+        """
+        standing = self.standing(offset)
         for _ in range(_MOST_SWEEPS):
             found, reached = self._sweep(offset, standing)
             if not reached.beats(standing):

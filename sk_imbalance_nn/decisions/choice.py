@@ -195,11 +195,12 @@ def choose_threshold(rows: ScoredRows, search: Search) -> Choice:
             sweep, curve, chosen, tolerance, search.random_state
         )
         optima = sweep.fold_optima()
+        finite = optima[np.isfinite(optima)]
         attributes |= {
             "threshold_interval_": of_threshold,
             "score_interval_": of_score,
             "fold_thresholds_": optima,
-            "threshold_std_": float(np.std(optima[np.isfinite(optima)])),
+            "threshold_std_": float(np.std(finite)) if len(finite) else float("nan"),
         }
     return Choice(ThresholdRule(threshold), attributes, lambda: _results(sweep, curve))
 
@@ -235,11 +236,16 @@ def choose_class_weights(rows: ScoredRows, search: Search, probabilities: bool) 
     if search.constraint is not None:
         _refuse(standing.lacking, search)
         attributes["constraint_value_"] = ascent.bounded(rule.offset)
-    if probabilities:
-        weights = np.exp(rule.offset)
-        attributes["best_class_weight_"] = weights / weights.mean()
-    else:
-        attributes["best_class_offset_"] = rule.offset
+    of_folds = [
+        replace(ascent, rows=rows.part(fold)).climb(rule.offset).offset for fold in rows.folds()
+    ]
+    for name, offset in (("best_class", rule.offset), ("fold_class", np.array(of_folds))):
+        if probabilities:
+            weights = np.exp(offset)
+            means = weights.mean(axis=-1, keepdims=True)
+            attributes[f"{name}_weight_"] = weights / means
+        else:
+            attributes[f"{name}_offset_"] = offset
     decided = rule.decide(rows.scores)
     attributes["score_interval_"] = bootstrap_score(
         search.objective, rows, decided, ascent.groups, search.random_state

@@ -57,6 +57,30 @@ class ScoredRows:
         for number in range(self.n_folds):
             yield self.fold == number
 
+    def part(self, chosen: Mask) -> ScoredRows:
+        """Return some of the rows, as a single fold.
+
+        Parameters
+        ----------
+        chosen : ndarray of shape (n,), bool
+            Which.
+
+        Returns
+        -------
+        ScoredRows
+            Those.
+        """
+        return ScoredRows(
+            self.scores[chosen],
+            self.target[chosen],
+            np.zeros(int(chosen.sum()), dtype=np.intp),
+            1,
+            self.index[chosen],
+            weight=None if self.weight is None else self.weight[chosen],
+            cost_matrix=self.cost_matrix,
+            row_cost=None if self.row_cost is None else self.row_cost[chosen],
+        )
+
     def label(self, column: int) -> ScoredRows:
         """Return one label of several as a binary target.
 

@@ -54,7 +54,8 @@ class Target:
         ValueError
             If `y` holds something else, a single class, or a label that is not in `classes`.
         """
-        found = type_of_target(y, input_name="y")
+        with np.errstate(invalid="ignore"):  # it casts infinities before it refuses them
+            found = type_of_target(y, input_name="y")
         if found == "multilabel-indicator":
             indicator = (y.toarray() if sparse.issparse(y) else np.asarray(y)).astype(np.int8)
             return cls(MULTILABEL, np.arange(indicator.shape[1]), indicator)

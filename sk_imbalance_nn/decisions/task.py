@@ -328,7 +328,7 @@ def _refuse_missing(rows: ScoredRows, task: Task, aggregate: str) -> None:
     needs = any(objective.needs_every_class for objective in [task.objective, *bound])
     if task.target.kind != BINARY or not needs:
         return
-    names = task.target.classes[[1 - task.positive, task.positive]]
+    names = task.target.classes[[1 - task.positive, task.positive]].tolist()
     groups = list(rows.folds()) if aggregate == "mean" else [np.ones(len(rows), dtype=bool)]
     for number, group in enumerate(groups, start=1):
         counts = np.bincount(rows.target[group], minlength=2)
@@ -365,7 +365,7 @@ def warn_of_few(rows: ScoredRows, task: Task) -> None:
         sizes = np.bincount(target, minlength=len(task.target.classes))
         decided = int(sizes.argmin())
         code = abs(decided - 1 + task.positive) if task.target.kind == BINARY else decided
-        name = f"class {task.target.classes[code]!r}"
+        name = f"class {task.target.classes.tolist()[code]!r}"
     if sizes.min() < _FEW_ROWS:
         warnings.warn(
             f"Only {int(sizes.min())} rows of {name} carry the choice of the decision rule; with "
