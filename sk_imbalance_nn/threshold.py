@@ -324,7 +324,8 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             Metadata, such as ``sample_weight`` and ``groups``, for the estimator's ``fit``, for
             `cv` and for the scorer, as each requests it; needs
             ``sklearn.set_config(enable_metadata_routing=True)``. A scorer that requests
-            ``sample_weight`` has its objective weighted.
+            ``sample_weight`` has its objective weighted. Objectives of this library's own names
+            request nothing; costs are weighted by weighing `cost`.
 
         Returns
         -------
@@ -336,7 +337,7 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         y = column_or_1d(y, warn=True) if np.shape(y)[1:] == (1,) else y
         target = Target.of(y, self._known_classes(y))
         task = self._task(target, cost)
-        routed = process_routing(self, "fit", **params)
+        routed = process_routing(self._router(task.goal.scorer), "fit", **params)
         if self._is_bayes:
             choice = choose_by_costs(task)
             estimator = self.estimator
@@ -378,7 +379,14 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         except NotFittedError:
             raise NotFittedError("When cv='prefit', `estimator` must be fitted.") from None
         classes = self.estimator.classes_
-        return None if isinstance(classes, list) or np.ndim(y) > 1 else np.asarray(classes)
+        if np.ndim(y) > 1:
+            return None
+        if isinstance(classes, list):
+            raise ValueError(
+                f"The estimator was fitted on {len(classes)} labels, and y has one column; tune "
+                "with the labels that it was fitted on."
+            )
+        return np.asarray(classes)
 
     def _task(self, target: Target, cost: npt.ArrayLike | None) -> Task:
         """Read what is asked for: objective, constraint, costs, and where scores come from."""
@@ -545,6 +553,8 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         check_is_fitted(self, "estimator_")
         if not np.isscalar(getattr(self, "best_threshold_", None)):
             raise ValueError("A curve of thresholds is for two classes; for more there is none.")
+        if self._task_.goal.name == "cost" and self.cost_matrix is None and cost is None:
+            raise ValueError("Costs of single rows were tuned for; give cost for these rows too.")
         target = Target.of(y, self._task_.target.classes)
         task = self._task(target, cost)
         weight = None
@@ -623,13 +633,17 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         MetadataRouter
             For the estimator's ``fit``, the splitter's ``split``, the scorer, and `cost`.
         """
+        reads_costs = self.cost_matrix is not None and self.constraint is None
+        return self._router(None if reads_costs else scorer_of(self.scoring))
+
+    def _router(self, scorer: Any) -> MetadataRouter:
         to_fit = MethodMapping().add(caller="fit", callee="fit")
         to_split = MethodMapping().add(caller="fit", callee="split")
         to_score = MethodMapping().add(caller="fit", callee="score")
         router = MetadataRouter(owner=self).add_self_request(self)
         router = router.add(estimator=self.estimator, method_mapping=to_fit)
         router = router.add(splitter=self.cv, method_mapping=to_split)
-        return router.add(scorer=scorer_of(self.scoring), method_mapping=to_score)
+        return router.add(scorer=scorer, method_mapping=to_score)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -18,7 +18,12 @@ from sklearn.model_selection import (
     TimeSeriesSplit,
 )
 
-from sk_imbalance_nn.data.split import holdout_from_splitter, rarest_in_holdout, stratified_holdout
+from sk_imbalance_nn.data.split import (
+    holdout_from_splitter,
+    label_folds,
+    rarest_in_holdout,
+    stratified_holdout,
+)
 
 quick = settings(deadline=None, max_examples=60)
 fractions = st.floats(0.02, 0.98)
@@ -332,3 +337,49 @@ def test_splitter_that_happens_to_cover_all_classes_is_welcome():
     splitter = ShuffleSplit(1, test_size=0.5, random_state=3)
     holdout = holdout_from_splitter(splitter, np.zeros(200), np.repeat([0, 1], 100))
     assert len(holdout.validation) == 100
+
+
+@quick
+@given(indicators(40, 5), st.data())
+def test_folds_of_labels_are_as_even_as_rarer_labels_allow(y, data):
+    n_splits = data.draw(st.integers(2, len(y)))
+    folds = label_folds(y, n_splits)
+    assert folds.dtype == np.intp
+    sizes = np.bincount(folds, minlength=n_splits)
+    assert len(sizes) == n_splits
+    assert np.ptp(sizes) <= 1
+    taken = np.zeros(len(y), dtype=bool)
+    for label in np.argsort(y.sum(axis=0), kind="stable"):
+        own = (y[:, label] == 1) & ~taken
+        assert np.ptp(np.bincount(folds[own], minlength=n_splits)) <= 1
+        taken |= own
+    rest = np.bincount(folds[~taken], minlength=n_splits)
+    assert np.ptp(rest) <= 1
+
+
+@quick
+@given(indicators(20, 1), st.data())
+def test_folds_of_one_label_are_as_even_as_stratified_folds(y, data):
+    n_splits = data.draw(st.integers(2, len(y)))
+    folds = label_folds(y, n_splits)
+    for side in (0, 1):
+        assert np.ptp(np.bincount(folds[y[:, 0] == side], minlength=n_splits)) <= 1
+
+
+def test_rows_with_the_same_labels_are_spread_over_all_folds():
+    rng = np.random.default_rng(0)
+    y = (rng.random((2000, 4)) < [0.4, 0.2, 0.1, 0.05]).astype(int)
+    folds = label_folds(y, 5)
+    kinds = y @ [8, 4, 2, 1]
+    for kind in np.unique(kinds):
+        assert np.ptp(np.bincount(folds[kinds == kind], minlength=5)) <= 1
+    positives = np.stack([y[folds == number].sum(axis=0) for number in range(5)])
+    shuffled = np.stack([part.sum(axis=0) for part in np.array_split(rng.permutation(y), 5)])
+    assert (np.ptp(positives, axis=0) <= 8).all()
+    assert np.ptp(positives, axis=0).sum() < np.ptp(shuffled, axis=0).sum() / 3
+
+
+@pytest.mark.parametrize("n_splits", [-1, 0, 1, 5])
+def test_more_folds_than_rows_or_fewer_than_two_are_refused(n_splits):
+    with pytest.raises(ValueError, match=rf"cv={n_splits} folds of 4 rows; .* between 2 and 4"):
+        label_folds(np.eye(4, dtype=int), n_splits)

@@ -31,13 +31,21 @@ from sklearn.metrics import (
     accuracy_score,
     average_precision_score,
     f1_score,
+    make_scorer,
     precision_score,
     recall_score,
     roc_auc_score,
 )
 from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV, cross_validate
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
 
-from sk_imbalance_nn import BalancedKerasClassifier, compile_cache_info, output_layer
+from sk_imbalance_nn import (
+    BalancedKerasClassifier,
+    ThresholdOptimizerCV,
+    compile_cache_info,
+    output_layer,
+)
 from sk_imbalance_nn._compat import seeded
 
 X, y = make_classification(150, 5, weights=[0.8], class_sep=1.5, random_state=0)
@@ -808,3 +816,68 @@ def test_threads_spare_the_start_of_processes():
             for n_jobs in (3, 1)
         )
     np.testing.assert_array_equal(together["test_score"], alone["test_score"])
+
+
+# Thresholds -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [DecisionTreeClassifier(random_state=0), KNeighborsClassifier(1)],
+    ids=["tree", "neighbour"],
+)
+def test_thresholds_are_not_tuned_on_rows_that_the_model_has_learned_by_heart(inner):
+    """Trap 21."""
+    rng = np.random.default_rng(0)
+    noise, labels = rng.normal(size=(600, 5)), (rng.random(600) < 0.15).astype(int)
+    rows, target = noise[:300], labels[:300]
+    by_heart = ThresholdOptimizerCV(
+        clone(inner).fit(rows, target), scoring="f1", cv="prefit", refit=False
+    ).fit(rows, target)
+    tuned = ThresholdOptimizerCV(inner, scoring="f1").fit(rows, target)
+    # All that can be reached by chance: every row is called positive.
+    chance = f1_score(labels[300:], np.ones(300))
+    assert by_heart.best_score_ == 1
+    assert f1_score(labels[300:], by_heart.predict(noise[300:])) < chance + 0.05
+    assert tuned.best_score_ < chance + 0.05
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    [
+        "roc_auc",
+        "average_precision",
+        "neg_log_loss",
+        "neg_brier_score",
+        make_scorer(average_precision_score, response_method="predict_proba"),
+        make_scorer(roc_auc_score, response_method=("decision_function", "predict_proba")),
+    ],
+    ids=str,
+)
+def test_a_threshold_is_not_tuned_for_what_no_threshold_changes(scoring):
+    """Trap 22."""
+    with pytest.raises(ValueError, match="no decision changes those; choose an objective"):
+        ThresholdOptimizerCV(LogisticRegression(), scoring=scoring).fit(X, y)
+    with pytest.raises(ValueError, match="no decision changes those"):
+        ThresholdOptimizerCV(LogisticRegression(), constraint=(scoring, 0.5)).fit(X, y)
+
+
+@pytest.mark.parametrize("scoring", ["f1", "matthews_corrcoef"])
+def test_exact_thresholds_see_what_coarse_grids_miss(scoring):
+    """Trap 23: one row in two hundred is positive, and few scores lie far from the others."""
+    rng = np.random.default_rng(0)
+    labels = (np.arange(12_000) % 200 == 0).astype(int)
+    rows = rng.standard_t(3, size=(12_000, 1)) + 2.5 * labels[:, None]
+    fitted = LogisticRegression().fit(rows[:4000], labels[:4000])
+    prefit = {"scoring": scoring, "cv": "prefit", "refit": False}
+    held_out = rows[4000:], labels[4000:]
+
+    def best(thresholds):
+        ours = ThresholdOptimizerCV(fitted, thresholds=thresholds, selection="max", **prefit)
+        return ours.fit(*held_out).best_score_
+
+    exact = best("exact")
+    peer = TunedThresholdClassifierCV(fitted, thresholds=100, **prefit).fit(*held_out)
+    even = np.linspace(*fitted.predict_proba(rows)[[rows.argmin(), rows.argmax()], 1], 1000)
+    assert exact >= max(best(100), best(1000), best(even))
+    assert exact > peer.best_score_ + 0.005

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import UndefinedMetricWarning
 
 from sk_imbalance_nn._compat import rows_of, rows_of_params
 from sk_imbalance_nn.decisions.cuts import Mask
@@ -92,4 +95,18 @@ class CalledScorer:
             self._parts[key] = rows_of(self._X, rows), rows_of(self._y, rows), params
         X, y, params = self._parts[key]
         answers = Answers(self._task.labels_of(decided[part]), self._task.target.classes)
-        return float(self._task.goal.scorer(answers, X, y, **params))
+        with warnings.catch_warnings():
+            # Thresholds at which nothing is positive are looked at, not recommended.
+            warnings.simplefilter("ignore", UndefinedMetricWarning)
+            try:
+                value = self._task.goal.scorer(answers, X, y, **params)
+            except AttributeError as error:
+                raise ValueError(
+                    f"scoring={self._task.goal.name} asks for more than predictions ({error}); a "
+                    "decision changes nothing else, so let it use predict."
+                ) from error
+        if not isinstance(value, Real):
+            raise ValueError(
+                f"scoring={self._task.goal.name} must return a number, found {value!r}."
+            )
+        return float(value)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,7 +20,10 @@ from sk_imbalance_nn.decisions.selection import eligible
 _MOST_SWEEPS = 20
 # Sums of many small numbers differ in their last digits, which is no gain.
 _GAIN = 1e-10
+_SMALL_GAIN = 1e-5
 _RANDOM_STARTS = 2
+# Beyond so many rows the starts are tried on a sample.
+_MANY_ROWS = 40_000
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,15 @@ class Standing:
     lacking: float
     value: float
 
-    def beats(self, other: Standing) -> bool:
+    def beats(self, other: Standing, gain: float = _GAIN) -> bool:
         """Say whether this is better by more than rounding.
 
         Parameters
         ----------
         other : Standing
             What it is compared with.
+        gain : float, default=1e-10
+            How much better the value must be, relative to it if it is large.
 
         Returns
         -------
@@ -53,7 +58,7 @@ class Standing:
         """
         if abs(self.lacking - other.lacking) > _GAIN:
             return self.lacking < other.lacking
-        return self.value > other.value + _GAIN * max(1.0, abs(other.value))
+        return self.value > other.value + gain * max(1.0, abs(other.value))
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,9 @@ class Ascent:
         """
         offset = np.zeros(self.n_classes)
         standing = self.standing(offset)
+        if len(self.rows) > _MANY_ROWS:
+            found = replace(self, rows=self._sample()).run().offset
+            return self.climb(found if self.standing(found).beats(standing) else offset)
         for start in self._starts():
             found, reached = self._sweep(start, self.standing(start))
             if reached.beats(standing):
@@ -132,11 +140,16 @@ class Ascent:
             At least as good as the start.
         """
         standing = self.standing(offset)
+        # Of many rows, gains far below what chance makes of them are not worth a sweep.
+        enough = _SMALL_GAIN if len(self.rows) > _MANY_ROWS else _GAIN
         for _ in range(_MOST_SWEEPS):
             found, reached = self._sweep(offset, standing)
             if not reached.beats(standing):
                 break
+            is_last = reached.lacking == standing.lacking and not reached.beats(standing, enough)
             offset, standing = found, reached
+            if is_last:
+                break
         return ArgmaxRule(offset - offset.mean())
 
     def standing(self, offset: Values) -> Standing:
@@ -225,6 +238,19 @@ class Ascent:
         generator = np.random.RandomState(0)
         for _ in range(_RANDOM_STARTS):
             yield generator.uniform(0, 1) * undo + generator.normal(size=self.n_classes)
+
+    def _sample(self) -> ScoredRows:
+        """Take fewer rows of frequent classes, and let each stand for several."""
+        generator = np.random.RandomState(0)
+        most = _MANY_ROWS // (2 * self.n_classes)
+        weight, chosen = self._weight.copy(), np.zeros(len(self.rows), dtype=bool)
+        for k in range(self.n_classes):
+            own = np.flatnonzero(self.rows.target == k)
+            kept = own if len(own) <= most else generator.choice(own, most, replace=False)
+            chosen[kept] = True
+            weight[kept] *= len(own) / max(len(kept), 1)
+        sample = replace(self.rows, weight=weight).part(chosen)
+        return replace(sample, fold=self.rows.fold[chosen], n_folds=self.rows.n_folds)
 
     def _sweep(self, offset: Values, standing: Standing) -> tuple[Values, Standing]:
         """Improve the offset of each class once, in turn."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from scipy.special import expit
 
 from sk_imbalance_nn.decisions.counts import Counts, Values, sums_by
 from sk_imbalance_nn.decisions.cuts import Cuts, Mask
@@ -297,9 +298,11 @@ def _points(curve: Curve, chosen: int) -> npt.NDArray[np.intp]:
     possible = np.flatnonzero(curve.values > -np.inf)
     if len(possible) <= _MOST_CELLS:
         return possible
-    log_odds = log_odds_of(curve.alarm_rate)[possible]
-    even = np.linspace(log_odds[0], log_odds[-1], _MOST_CELLS)
-    return np.unique(np.append(possible[np.searchsorted(log_odds, even)], chosen))
+    rates = curve.alarm_rate[possible]
+    ends = log_odds_of(curve.alarm_rate[possible[[0, 1, -2, -1]]])[[0, -1]]
+    even = expit(np.linspace(*ends, _MOST_CELLS))
+    at = np.searchsorted(rates, even).clip(max=len(possible) - 1)
+    return np.unique(np.concatenate([possible[[0, -1]], possible[at], [chosen]]))
 
 
 def _interval(values: Values, level: float) -> Interval:

@@ -117,10 +117,13 @@ def check_thresholds(given: Any, kind: str, is_called: bool) -> Any:
         )
     if isinstance(given, Integral):
         return int(given)
-    array = np.asarray(given, dtype=np.float64)
-    if array.ndim != 1 or array.size == 0 or np.isnan(array).any():
-        raise ValueError("thresholds must be 'exact', 'bayes', an integer, or an array of numbers.")
-    return array
+    array = np.asarray(given)
+    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iuf" or np.isnan(array).any():
+        raise ValueError(
+            "thresholds must be 'exact', 'bayes', an integer, or a one-dimensional array of "
+            f"numbers; found {given!r}."
+        )
+    return array.astype(np.float64)
 
 
 def choose(rows: ScoredRows, kind: str, search: Search) -> Choice:
@@ -179,6 +182,8 @@ def choose_threshold(rows: ScoredRows, search: Search) -> Choice:
         If no threshold meets the constraint and that is not allowed.
     """
     sweep, curve = _swept(rows, search)
+    if not (curve.values > -np.inf).any():
+        raise ValueError("The objective is undefined (NaN) at every threshold; see scoring.")
     _refuse_infeasible(curve, search)
     chosen = select(curve, search.width)
     best = int(eligible(curve.values, curve.lacking).argmax())

@@ -111,7 +111,7 @@ def constraint_of(given: Any, pos_label: Any = None) -> Constraint:
         objective = LIMITS[name]
         label = (1 if pos_label is None else pos_label) if objective.one_sided else None
         return Constraint(objective, bound, sign == ">=", label)
-    goal = goal_of(name, pos_label)
+    goal = goal_of(name, pos_label, said_by="constraint")
     if goal.objective is None:
         raise ValueError(
             f"constraint bounds {goal.name}, which is not known as a function of the confusion "

@@ -74,8 +74,22 @@ class Cuts:
         Cuts
             Their cuts; `order` still counts all rows.
         """
-        kept = rows[self.order]
-        return self._of_sorted(self.order[kept], self.scores[kept])
+        return self.among(np.flatnonzero(rows[self.order]))
+
+    def among(self, places: npt.NDArray[np.intp]) -> Cuts:
+        """Return the cuts of the rows at some places of `order`.
+
+        Parameters
+        ----------
+        places : ndarray of shape (k,), intp
+            Ascending.
+
+        Returns
+        -------
+        Cuts
+            Their cuts; `order` still counts all rows.
+        """
+        return self._of_sorted(self.order[places], self.scores[places])
 
     def __len__(self) -> int:
         return len(self.ends) + 1

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from sk_imbalance_nn.decisions.counts import Values
 from sk_imbalance_nn.decisions.cuts import Mask
+from sk_imbalance_nn.decisions.objectives import share
 from sk_imbalance_nn.decisions.rules import Codes
 from sk_imbalance_nn.decisions.selection import Curve
 from sk_imbalance_nn.decisions.sweep import Sweep
@@ -31,19 +32,17 @@ def grid_of(sweep: Sweep, n_thresholds: int) -> Values:
 
     Returns
     -------
-    ndarray of shape (n_thresholds,)
-        Descending, between the scores, down to one that calls every row positive.
+    ndarray of shape (n_thresholds + 1,)
+        Descending, between the scores, from none positive to all.
     """
     counts, thresholds = sweep.pooled, sweep.cuts.thresholds(sweep.lowest)
+    if n_thresholds >= len(thresholds) - 1:
+        return thresholds
     true_alarms = counts.hits[1]
     false_alarms = counts.predicted[1] - true_alarms
-    level = (true_alarms / true_alarms[-1] + false_alarms / false_alarms[-1]) / 2
-    if n_thresholds >= len(thresholds) - 1:
-        return thresholds[1:]
-    wanted = np.linspace(0, 1, n_thresholds + 1)[1:]
-    grid: Values = thresholds[
-        np.unique(np.minimum(np.searchsorted(level, wanted), len(thresholds) - 1))
-    ]
+    level = share(true_alarms, true_alarms[-1:]) + share(false_alarms, false_alarms[-1:])
+    wanted = np.linspace(0, level[-1], n_thresholds + 1)
+    grid: Values = thresholds[np.unique(np.searchsorted(level, wanted).clip(max=len(level) - 1))]
     return grid
 
 

@@ -43,8 +43,11 @@ def counts_of_label(target: npt.NDArray[np.generic], decided: Codes, weight: Val
 
 def _counts_from(both: Values, alarms: Values, positives: Values, total: Values) -> Counts:
     negatives = total - positives
+    rejections = negatives - (alarms - both)
+    # What weights leave of no rejections must not become a share, let alone a negative one.
+    rejections = np.where(rejections < 1e-12 * total, 0.0, rejections)
     return Counts(
-        hits=np.stack([negatives - (alarms - both), both]),
+        hits=np.stack([rejections, both]),
         predicted=np.stack([total - alarms, alarms]),
         actual=np.stack([negatives, positives]),
         total=total,

@@ -138,7 +138,7 @@ def refuse_folds_of_one_class(target: Target, splits: Splits) -> None:
     if target.kind == MULTILABEL:
         return
     for number, (train, _) in enumerate(splits, start=1):
-        present = np.unique(target.codes[train])
+        present = np.flatnonzero(np.bincount(target.codes[train]))
         if len(present) < 2:
             raise ValueError(
                 f"The training rows of fold {number} hold a single class, "

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from sk_imbalance_nn.decisions.counts import Values
 
@@ -107,9 +108,16 @@ def middle(near: np.ndarray, alarm_rate: Values) -> int:
     2
     """
     chosen = np.flatnonzero(near)
-    log_odds = log_odds_of(alarm_rate)[chosen]
-    halfway = (log_odds.min() + log_odds.max()) / 2
-    return int(chosen[np.abs(log_odds - halfway).argmin()])
+    low, high = _bounds(alarm_rate)
+    ends = log_odds(alarm_rate[chosen[[0, -1]]], low, high)
+    # Rates ascend, so few of a million logarithms are needed.
+    rates = alarm_rate[chosen]
+    after = np.searchsorted(rates, expit(ends.mean()))
+    beside = np.arange(max(after - 1, 0), min(after + 1, len(chosen)))
+    # Cuts that are equally far, as those of equal rates, are represented by the first.
+    distance = np.abs(log_odds(rates[beside], low, high) - ends.mean())
+    nearest = rates[beside[distance.argmin()]]
+    return int(chosen[np.searchsorted(rates, nearest)])
 
 
 def log_odds_of(alarm_rate: Values) -> Values:
@@ -125,7 +133,32 @@ def log_odds_of(alarm_rate: Values) -> Values:
     ndarray of shape (n_thresholds,)
         No alarms count as half the least share there is, nothing but alarms likewise.
     """
-    inside = alarm_rate[(alarm_rate > 0) & (alarm_rate < 1)]
-    low, high = (inside.min() / 2, (1 + inside.max()) / 2) if len(inside) else (0.5, 0.5)
-    rate = np.clip(alarm_rate, low, high)
-    return np.asarray(np.log(rate) - np.log1p(-rate))
+    return log_odds(alarm_rate, *_bounds(alarm_rate))
+
+
+def log_odds(rate: Values, low: float, high: float) -> Values:
+    """Return log odds of rates, clipped.
+
+    Parameters
+    ----------
+    rate : ndarray
+        Shares.
+    low, high : float
+        Between 0 and 1, both excluded.
+
+    Returns
+    -------
+    ndarray
+        Log odds.
+    """
+    clipped = np.clip(rate, low, high)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped))
+
+
+def _bounds(alarm_rate: Values) -> tuple[float, float]:
+    """Return what no alarms, and nothing but alarms, are taken for."""
+    first = np.searchsorted(alarm_rate, 0.0, side="right")
+    last = np.searchsorted(alarm_rate, 1.0, side="left")
+    if first >= last:
+        return 0.5, 0.5
+    return float(alarm_rate[first] / 2), float((1 + alarm_rate[last - 1]) / 2)

@@ -65,7 +65,8 @@ class Target:
                 "multilabel indicator."
             )
         labels = column_or_1d(y)
-        known, codes = np.unique(labels, return_inverse=True)
+        known = np.unique(labels)
+        codes = np.searchsorted(known, labels)
         if classes is not None:
             strange = np.setdiff1d(known, np.asarray(classes))
             if len(strange):
@@ -73,7 +74,7 @@ class Target:
                     f"y holds labels that the fitted estimator does not know: {strange.tolist()}; "
                     f"it knows {np.asarray(classes).tolist()}."
                 )
-            codes = np.searchsorted(np.asarray(classes), known)[codes]
+            codes = np.searchsorted(np.asarray(classes), labels)
             known = np.asarray(classes)
         if len(known) < 2:
             raise ValueError(

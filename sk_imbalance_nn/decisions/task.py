@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.metrics import make_scorer
 
 from sk_imbalance_nn.decisions.choice import Choice
 from sk_imbalance_nn.decisions.constraint import Constraint, constraint_of
@@ -26,7 +25,8 @@ from sk_imbalance_nn.decisions.responses import (
 )
 from sk_imbalance_nn.decisions.rules import Codes, CostRule, ThresholdRule
 from sk_imbalance_nn.decisions.scored import ScoredRows
-from sk_imbalance_nn.decisions.scoring import Goal, goal_of, score_of_cost, score_of_named
+from sk_imbalance_nn.decisions.scorers import CostScorer, ObjectiveScorer
+from sk_imbalance_nn.decisions.scoring import Goal, goal_of
 from sk_imbalance_nn.decisions.target import Target
 
 _DEFAULT_SCORING = "balanced_accuracy"
@@ -151,6 +151,11 @@ def task_of(
     ValueError
         If they do not fit.
     """
+    if pos_label is not None and target.kind != BINARY:
+        raise ValueError(
+            f"pos_label={pos_label!r} says which of two classes is positive, and y is "
+            f"{target.kind}; leave it out."
+        )
     bound = None if constraint is None else constraint_of(constraint, pos_label)
     bounds_cost = bound is not None and bound.objective.name == "cost"
     has_cost = cost_matrix is not None or cost is not None
@@ -160,8 +165,7 @@ def task_of(
     matrix = None if cost_matrix is None else check_cost_matrix(cost_matrix, n_classes)
     row_cost = None if cost is None else check_row_cost(cost, target.codes, n_classes)
     if minimises_cost:
-        scorer = make_scorer(score_of_cost, classes=target.classes, cost_matrix=matrix)
-        goal = Goal("cost", scorer, COST)
+        goal = Goal("cost", CostScorer(target.classes, matrix), COST)
     else:
         goal = goal_of(scoring, pos_label)
     goal = _fitting(goal, target)
@@ -239,7 +243,7 @@ def _fitting(goal: Goal, target: Target, is_bound: bool = False) -> Goal:
 
 def _over_labels(goal: Goal, objective: Objective) -> Goal:
     """Score the mean over labels, where scikit-learn's own scorer takes no indicators."""
-    return replace(goal, scorer=make_scorer(score_of_named, objective=objective))
+    return replace(goal, scorer=ObjectiveScorer(objective))
 
 
 def _positive(target: Target, pos_label: Any, goal: Goal, bound: Constraint | None) -> int:
@@ -283,6 +287,12 @@ def scored_rows(
         If nothing weighs anything, all scores are equal, or a class is missing where it is needed.
     """
     index, scores, fold = found.rows, found.scores, found.fold
+    n_columns = task.target.codes.shape[1:] or (len(task.target.classes),)
+    if scores.shape[1:] != n_columns:
+        raise ValueError(
+            f"The estimator's scores have the shape {scores.shape}, and y has {n_columns[0]} "
+            "labels; tune with the labels that it was fitted on."
+        )
     weight = None if sample_weight is None else sample_weight[index]
     if weight is not None:
         counts = weight > 0
@@ -306,16 +316,19 @@ def scored_rows(
         weight=weight,
         cost_matrix=matrix,
         row_cost=row_cost,
-        repeats=len(index) / len(np.unique(index)),
+        repeats=len(index) / np.count_nonzero(np.bincount(index)),
     )
-    _refuse_constant(rows, task)
+    _refuse_constant(rows)
     _refuse_missing(rows, task, aggregate)
     return rows
 
 
-def _refuse_constant(rows: ScoredRows, task: Task) -> None:
-    scores = rows.scores if task.target.kind != MULTICLASS else rows.scores[:, 1:]
-    if (scores == scores[:1]).all():
+def _refuse_constant(rows: ScoredRows) -> None:
+    """Refuse scores that tell no two rows apart, of all rows or of any fold."""
+    parts = [rows.scores[fold] for fold in rows.folds()]
+    told_apart = [len(part) > 1 and (part != part[:1]).any() for part in parts]
+    is_by_row = all(len(part) <= 1 for part in parts)
+    if not any(told_apart) and not (is_by_row and (rows.scores != rows.scores[:1]).any()):
         raise ValueError(
             "The provided estimator makes constant predictions. Therefore, it is impossible to "
             "optimize the decision threshold."
@@ -356,8 +369,9 @@ def warn_of_few(rows: ScoredRows, task: Task) -> None:
     UserWarning
         If there are fewer than 10.
     """
-    _, first = np.unique(rows.index, return_index=True)
-    target = rows.target[first]
+    target = rows.target
+    if rows.repeats > 1:
+        target = target[np.unique(rows.index, return_index=True)[1]]
     if task.target.kind == MULTILABEL:
         sizes = np.stack([(target == 0).sum(axis=0), (target == 1).sum(axis=0)]).min(axis=0)
         name = f"label {int(sizes.argmin())}"
