@@ -30,7 +30,6 @@ from sk_imbalance_nn.decisions.answers import CalledScorer
 from sk_imbalance_nn.decisions.choice import (
     Choice,
     Search,
-    check_thresholds,
     choose,
     threshold_curve,
 )
@@ -52,7 +51,15 @@ from sk_imbalance_nn.decisions.rules import ThresholdRule
 from sk_imbalance_nn.decisions.scored import ScoredRows
 from sk_imbalance_nn.decisions.scoring import scorer_of
 from sk_imbalance_nn.decisions.target import Target
-from sk_imbalance_nn.decisions.task import Task, choose_by_costs, scored_rows, task_of, warn_of_few
+from sk_imbalance_nn.decisions.task import (
+    Task,
+    check_thresholds,
+    choose_by_costs,
+    refuse_missing,
+    scored_rows,
+    task_of,
+    warn_of_few,
+)
 
 
 def _estimator_has(name: str) -> Callable[[Any], bool]:
@@ -63,6 +70,17 @@ def _estimator_has(name: str) -> Callable[[Any], bool]:
         return True
 
     return check
+
+
+def _is_called(task: Task, params: Mapping[str, Any]) -> bool:
+    """Say whether the scorer must be called, rather than known as a function of counts."""
+    return task.goal.objective is None or bool(set(params) - {"sample_weight"})
+
+
+def _weight_of(sample_weight: npt.ArrayLike | None, X: Any) -> npt.NDArray[Any] | None:
+    if sample_weight is None:
+        return None
+    return check_sample_weight(sample_weight, X, ensure_non_negative=True)
 
 
 class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
@@ -92,9 +110,10 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Matthews, Cohen's kappa, geometric mean, Youden's J, specificity, costs. Other scorers have
         to be called for each threshold: "exact" then means every score if there are at most
         1,000, else 1,000 quantiles. An integer asks for so many quantiles of the scores (as if
-        the classes were equally frequent), an array for these thresholds. "bayes" follows from
-        `cost_matrix` and the probabilities, without a search and without cross-validation
-        (Elkan 2001). Only "exact" and "bayes" apply to more than two classes or labels.
+        the classes were equally frequent) besides "never", an array for these thresholds.
+        "bayes" follows from `cost_matrix` and the probabilities, without a search and without
+        cross-validation (Elkan 2001). Only "exact" and "bayes" apply to more than two classes,
+        only "exact" to labels.
     selection : {"plateau", "max"}, default="plateau"
         "max" takes the threshold with the best value. "plateau" takes the middle of those that are
         within `plateau_width` standard errors of it; see Notes.
@@ -102,7 +121,7 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         In standard errors of the best value.
     aggregate : {"pooled", "mean"}, default="pooled"
         "pooled" computes the objective once, over the scores of all folds; "mean" averages the
-        folds' objectives, as exact step functions, and needs every class in every fold.
+        folds' objectives, as exact step functions, and needs both of two classes in every fold.
     constraint : str or tuple, default=None
         A bound that must hold as well: ``"precision >= 0.9"``, ``("recall", ">=", 0.8)``,
         ``"false_positive_rate <= 0.01"``, ``"alarm_rate <= 0.005"`` (5 alarms per 1,000 rows),
@@ -139,14 +158,15 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     estimator_ : estimator instance
         The fitted classifier.
     default_threshold_ : float
-        What would hold without tuning: 0.5 for probabilities, 0 for ``decision_function``.
+        What would hold without tuning: 0.5 for probabilities, 0 for ``decision_function``. Not for
+        more than two classes.
     score_name_ : str
         What is maximised, in a word.
     best_threshold_ : float or ndarray of shape (n_labels,)
         Scores of at least that are positive. Infinity means never. Not for more than two classes.
     best_class_weight_ : ndarray of shape (n_classes,)
         More than two classes, probabilities: each class's weight in the argmax, with a mean of one.
-        Not with costs by ``thresholds="bayes"``.
+        Not with costs by ``thresholds="bayes"``. For reading; `best_threshold_` may be overwritten.
     best_class_offset_ : ndarray of shape (n_classes,)
         More than two classes, ``decision_function``: what is added to each class's score.
     fold_class_weight_, fold_class_offset_ : ndarray of shape (n_splits, n_classes)
@@ -338,14 +358,18 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         target = Target.of(y, self._known_classes(y))
         task = self._task(target, cost)
         routed = process_routing(self._router(task.goal.scorer), "fit", **params)
+        check_thresholds(self.thresholds, task, _is_called(task, routed.scorer.score))
+        weight = _weight_of(routed.scorer.score.get("sample_weight"), X)
         if self._is_bayes:
             choice = choose_by_costs(task)
             estimator = self.estimator
             if not self._is_prefit:
                 estimator = clone(estimator).fit(X, y, **routed.estimator.fit)
         else:
-            out_of_fold = self._out_of_fold(X, y, task, routed)
-            choice = self._choose(X, y, task, out_of_fold, routed.scorer.score)
+            out_of_fold = self._out_of_fold(X, y, task, routed, weight)
+            rows = scored_rows(out_of_fold, task, weight)
+            warn_of_few(rows, task)
+            choice = choose(rows, target.kind, self._search(X, y, task, rows, routed.scorer.score))
             estimator = self._final(X, y, out_of_fold, routed.estimator.fit)
         self._keep(estimator, choice, task)
         return self
@@ -401,12 +425,16 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             cost=cost,
         )
 
-    def _out_of_fold(self, X: Any, y: Any, task: Task, routed: Any) -> OutOfFold:
+    def _out_of_fold(
+        self, X: Any, y: Any, task: Task, routed: Any, weight: npt.NDArray[Any] | None
+    ) -> OutOfFold:
         """Score rows by models that have not seen them."""
         if self._is_prefit:
+            refuse_missing(task, [np.arange(len(task.target.codes))], weight, self.aggregate)
             return score_by(self.estimator, X, task.response)
         splits = self._splits(X, y, task.target, routed.splitter.split)
         refuse_folds_of_one_class(task.target, splits)
+        refuse_missing(task, [test for _, test in splits], weight, self.aggregate)
         return score_out_of_fold(
             self.estimator,
             X,
@@ -441,29 +469,17 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             )
         return found
 
-    def _choose(
-        self, X: Any, y: Any, task: Task, found: OutOfFold, params: Mapping[str, Any]
-    ) -> Choice:
-        """Search for the best rule on the scores."""
-        weight = params.get("sample_weight")
-        if weight is not None:
-            weight = check_sample_weight(weight, X, ensure_non_negative=True)
-        rows = scored_rows(found, task, weight, self.aggregate)
-        warn_of_few(rows, task)
-        return choose(rows, task.target.kind, self._search_for(X, y, task, rows, params))
-
-    def _search_for(
+    def _search(
         self, X: Any, y: Any, task: Task, rows: ScoredRows, params: Mapping[str, Any]
     ) -> Search:
-        score = None
-        if task.goal.objective is None or set(params) - {"sample_weight"}:
-            score = CalledScorer(task, X, y, rows.index, params)
+        """Say how the rule is looked for."""
+        is_called = _is_called(task, params)
         return Search(
             objective=task.objective,
-            score=score,
+            score=CalledScorer(task, X, y, rows.index, params) if is_called else None,
             constraint=task.constraint,
             infeasible=self.infeasible,
-            thresholds=check_thresholds(self.thresholds, task.target.kind, score is not None),
+            thresholds=check_thresholds(self.thresholds, task, is_called),
             aggregate=self.aggregate,
             width=self.plateau_width if self.selection == "plateau" else 0.0,
             lowest=0.0 if task.response.method == PROBABILITY else -np.inf,
@@ -482,9 +498,10 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             "estimator_": estimator,
             "scorer_": task.goal.scorer,
             "score_name_": "neg_cost" if task.goal.name == "cost" else task.goal.name,
-            "default_threshold_": 0.5 if task.response.method == PROBABILITY else 0.0,
             **choice.attributes,
         }
+        if "best_threshold_" in attributes:
+            attributes["default_threshold_"] = 0.5 if task.response.method == PROBABILITY else 0.0
         if self.store_cv_results:
             attributes["cv_results_"] = choice.results()
         for name in ("n_features_in_", "feature_names_in_"):
@@ -557,11 +574,11 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             raise ValueError("Costs of single rows were tuned for; give cost for these rows too.")
         target = Target.of(y, self._task_.target.classes)
         task = self._task(target, cost)
-        weight = None
-        if sample_weight is not None:
-            weight = check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        rows = scored_rows(score_by(self.estimator_, X, task.response), task, weight, "pooled")
-        columns = threshold_curve(rows, self._search_for(X, y, task, rows, {}))
+        weight = _weight_of(sample_weight, X)
+        refuse_missing(task, [np.arange(len(target.codes))], weight, "pooled")
+        rows = scored_rows(score_by(self.estimator_, X, task.response), task, weight)
+        params = {} if weight is None else {"sample_weight": weight}
+        columns = threshold_curve(rows, self._search(X, y, task, rows, params))
         return {
             name: values
             for name, values in columns.items()

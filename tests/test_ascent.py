@@ -157,11 +157,7 @@ def test_end_beats_the_plain_argmax_and_cannot_be_improved_by_one_class(name, ro
 
 @pytest.mark.parametrize(
     "seed",
-    [
-        0,
-        pytest.param(61, marks=pytest.mark.xfail(reason="taking off the mean breaks ties anew")),
-        pytest.param(94, marks=pytest.mark.xfail(reason="taking off the mean breaks ties anew")),
-    ],
+    [0, 61, 94],
 )
 def test_end_beats_the_plain_argmax_where_a_forest_leaves_ties(seed):
     rng = np.random.default_rng(seed)

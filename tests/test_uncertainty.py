@@ -98,8 +98,15 @@ def test_standard_error_of_a_share_is_the_one_of_the_binomial(hits, misses):
     assert found == pytest.approx((hits * misses / n**3) ** 0.5, rel=0.05)
 
 
-def test_nothing_to_vary_has_no_error():
-    assert standard_error(objective_of("f1"), np.zeros((2, 2))) == 0
-    assert standard_error(objective_of("accuracy"), np.diag([90.0, 10.0])) == 0
+def test_perfect_scores_of_few_rows_are_no_proof():
+    one_alarm = np.array([[1940.0, 0.0], [59.0, 1.0]])
+    assert standard_error(objective_of("precision"), one_alarm) > 0.2
+    few, many = (
+        standard_error(objective_of("accuracy"), np.diag([9.0, 1.0]) * n) for n in (1, 100)
+    )
+    assert few > 10 * many > 0
+
+
+def test_a_class_that_weighs_nothing_is_no_obstacle():
     unweighted = np.array([[9.0, 1.0], [0.0, 0.0]])
     assert np.isfinite(standard_error(objective_of("f1"), unweighted, [1.0, 0.0]))

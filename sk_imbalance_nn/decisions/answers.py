@@ -23,13 +23,16 @@ class Answers(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
+    rows : array-like
+        The X that it answers for.
     labels : ndarray of shape (n,) or (n, n_labels)
         The answers.
     classes : ndarray of shape (n_classes,)
         All classes.
     """
 
-    def __init__(self, labels: npt.NDArray[Any], classes: npt.NDArray[Any]) -> None:
+    def __init__(self, rows: Any, labels: npt.NDArray[Any], classes: npt.NDArray[Any]) -> None:
+        self.rows = rows
         self.labels = labels
         self.classes = classes
 
@@ -39,18 +42,28 @@ class Answers(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return self.classes
 
     def predict(self, X: Any) -> npt.NDArray[Any]:
-        """Return the answers, whatever is asked.
+        """Return the answers.
 
         Parameters
         ----------
-        X : object
-            Not looked at.
+        X : array-like
+            The rows themselves, not a part of them or a copy.
 
         Returns
         -------
         ndarray
             The answers.
+
+        Raises
+        ------
+        ValueError
+            If it is asked about other rows.
         """
+        if X is not self.rows:
+            raise ValueError(
+                "A scorer of thresholds must let the estimator predict the X that it was given, "
+                "all of it and in its order; score the predictions of a part afterwards."
+            )
         return self.labels
 
 
@@ -94,7 +107,7 @@ class CalledScorer:
             params = rows_of_params(self._X, params=self._params, indices=rows)
             self._parts[key] = rows_of(self._X, rows), rows_of(self._y, rows), params
         X, y, params = self._parts[key]
-        answers = Answers(self._task.labels_of(decided[part]), self._task.target.classes)
+        answers = Answers(X, self._task.labels_of(decided[part]), self._task.target.classes)
         with warnings.catch_warnings():
             # Thresholds at which nothing is positive are looked at, not recommended.
             warnings.simplefilter("ignore", UndefinedMetricWarning)

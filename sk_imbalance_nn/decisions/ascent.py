@@ -22,8 +22,9 @@ _MOST_SWEEPS = 20
 _GAIN = 1e-10
 _SMALL_GAIN = 1e-5
 _RANDOM_STARTS = 2
-# Beyond so many rows the starts are tried on a sample.
-_MANY_ROWS = 40_000
+# Beyond so many scores the starts are tried on a sample, of so many rows a class at least.
+_MANY_CELLS = 200_000
+_FEWEST_ROWS = 100
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,11 @@ class Ascent:
         """How many classes there are."""
         return int(self.rows.scores.shape[1])
 
+    @property
+    def _is_large(self) -> bool:
+        fewest = _FEWEST_ROWS * self.n_classes
+        return self.rows.scores.size > _MANY_CELLS and len(self.rows) > 2 * fewest
+
     @cached_property
     def groups(self) -> list[Mask]:
         """The rows that are counted together."""
@@ -117,7 +123,7 @@ class Ascent:
         """
         offset = np.zeros(self.n_classes)
         standing = self.standing(offset)
-        if len(self.rows) > _MANY_ROWS:
+        if self._is_large:
             found = replace(self, rows=self._sample()).run().offset
             return self.climb(found if self.standing(found).beats(standing) else offset)
         for start in self._starts():
@@ -141,7 +147,7 @@ class Ascent:
         """
         standing = self.standing(offset)
         # Of many rows, gains far below what chance makes of them are not worth a sweep.
-        enough = _SMALL_GAIN if len(self.rows) > _MANY_ROWS else _GAIN
+        enough = _SMALL_GAIN if self._is_large else _GAIN
         for _ in range(_MOST_SWEEPS):
             found, reached = self._sweep(offset, standing)
             if not reached.beats(standing):
@@ -150,7 +156,7 @@ class Ascent:
             offset, standing = found, reached
             if is_last:
                 break
-        return ArgmaxRule(offset - offset.mean())
+        return ArgmaxRule(offset)
 
     def standing(self, offset: Values) -> Standing:
         """Evaluate offsets by the decisions that they make.
@@ -212,7 +218,7 @@ class Ascent:
             for group in self.groups
         ]
 
-    @property
+    @cached_property
     def _unweighted_prices(self) -> Values | None:
         if self.rows.row_cost is not None:
             return self.rows.row_cost
@@ -242,7 +248,7 @@ class Ascent:
     def _sample(self) -> ScoredRows:
         """Take fewer rows of frequent classes, and let each stand for several."""
         generator = np.random.RandomState(0)
-        most = _MANY_ROWS // (2 * self.n_classes)
+        most = max(_MANY_CELLS // (2 * self.n_classes**2), _FEWEST_ROWS)
         weight, chosen = self._weight.copy(), np.zeros(len(self.rows), dtype=bool)
         for k in range(self.n_classes):
             own = np.flatnonzero(self.rows.target == k)
@@ -256,6 +262,8 @@ class Ascent:
         """Improve the offset of each class once, in turn."""
         for k in range(self.n_classes):
             moved = self._step(offset, k)
+            # Centred here, not in the end: rounding may part scores that tie, and then counts.
+            moved -= moved.mean()
             reached = self.standing(moved)
             if reached.beats(standing):
                 offset, standing = moved, reached

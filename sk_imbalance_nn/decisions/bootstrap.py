@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ from scipy.special import expit
 from sk_imbalance_nn.decisions.counts import Counts, Values, sums_by
 from sk_imbalance_nn.decisions.cuts import Cuts, Mask
 from sk_imbalance_nn.decisions.labels import LabelAscent
-from sk_imbalance_nn.decisions.objectives import Objective
+from sk_imbalance_nn.decisions.objectives import COST, Objective
 from sk_imbalance_nn.decisions.rules import Codes, ThresholdRule
 from sk_imbalance_nn.decisions.scored import ScoredRows
 from sk_imbalance_nn.decisions.selection import Curve, eligible, log_odds_of
@@ -38,13 +38,10 @@ class Cells:
     ----------
     weight, row_weight : ndarray of shape (2, n_cells)
         Weight of the rows of each class, and that of one row.
-    cost : ndarray of shape (2, 2, n_cells), optional
-        Total cost of each class when predicted as each.
     """
 
     weight: Values
     row_weight: Values
-    cost: Values | None
 
     @classmethod
     def between(cls, sweep: Sweep, cuts: Cuts, at: npt.NDArray[np.intp]) -> Cells:
@@ -53,7 +50,7 @@ class Cells:
         Parameters
         ----------
         sweep : Sweep
-            Rows and their costs.
+            The rows.
         cuts : Cuts
             Of all rows, or of a fold's.
         at : ndarray of shape (n_cells + 1,)
@@ -65,28 +62,18 @@ class Cells:
             As many as there are gaps.
         """
         rows = sweep.rows
-        sizes = np.diff(np.append(0, cuts.ends + 1)[at])
-        cell = np.repeat(np.arange(len(sizes)), sizes)
-
-        def sums(amounts: Values) -> Values:
-            return sums_by(cell, amounts[cuts.order], len(sizes))
-
-        sides = [~sweep.positive, sweep.positive]
         if rows.weight is None:
+            sizes = np.diff(np.append(0, cuts.ends + 1)[at])
             positives = np.diff(sweep.counts(cuts).hits[1][at])
             weight = np.stack([sizes - positives, positives])
-            one = np.ones_like(weight)
-        else:
-            weight = np.stack([sums(side * rows.weight) for side in sides])
-            squares = np.stack([sums(side * rows.weight**2) for side in sides])
-            one = _quotient(squares, weight)
-        cost = None
-        if rows.row_cost is not None:
-            paid = rows.row_cost.T * (1.0 if rows.weight is None else rows.weight)
-            cost = np.stack([np.stack([sums(side * each) for each in paid]) for side in sides])
-        elif rows.cost_matrix is not None:
-            cost = rows.cost_matrix[:, :, None] * weight[:, None, :]
-        return cls(weight, one * rows.repeats, cost)
+            return cls(weight, np.full_like(weight, sweep.repeats_together))
+        cell = _cells(cuts, at)
+        own, positive = rows.weight[cuts.order], sweep.positive[cuts.order]
+        weight, squares = (
+            np.stack([sums_by(cell, side * amounts, len(at) - 1) for side in (~positive, positive)])
+            for amounts in (own, own**2)
+        )
+        return cls(weight, sweep.repeats_together * _quotient(squares, weight))
 
     def draw(self, n_draws: int, random_state: np.random.RandomState) -> Counts:
         """Count what the cuts come to on other rows, drawn with replacement.
@@ -107,24 +94,56 @@ class Cells:
         """
         rows = _quotient(self.weight, self.row_weight)
         drawn = random_state.poisson(rows, (n_draws, *rows.shape)) * self.row_weight
-        above = np.zeros((2, n_draws, rows.shape[1] + 1))
-        np.cumsum(np.moveaxis(drawn, 1, 0), axis=-1, out=above[..., 1:])
-        below = above[..., -1:] - above
-        cost = None
-        if self.cost is not None:
-            each = np.divide(
-                self.cost, self.weight[:, None], out=np.zeros_like(self.cost), where=self.cost != 0
-            )
-            cost = np.einsum("bcg,cpg->bpg", drawn, each)
-            change = np.cumsum(cost[:, 1] - cost[:, 0], axis=-1)
-            cost = cost[:, 0].sum(axis=-1, keepdims=True) + np.pad(change, ((0, 0), (1, 0)))
-        return Counts(
-            hits=np.stack([below[0], above[1]]),
-            predicted=np.stack([below.sum(axis=0), above.sum(axis=0)]),
-            actual=above[..., -1:],
-            total=above[..., -1:].sum(axis=0),
-            cost=cost,
-        )
+        return _counts_above(np.moveaxis(drawn, 1, 0))
+
+
+def _cells(cuts: Cuts, at: npt.NDArray[np.intp]) -> Codes:
+    """Return the gap between cuts that each row of `order` stands in."""
+    sizes = np.diff(np.append(0, cuts.ends + 1)[at])
+    return np.repeat(np.arange(len(sizes)), sizes)
+
+
+def _counts_above(drawn: Values, cost: Values | None = None) -> Counts:
+    """Sum cells of shape (2, n_draws, n_cells), by class, above each cut."""
+    above = np.zeros((*drawn.shape[:2], drawn.shape[2] + 1))
+    np.cumsum(drawn, axis=-1, out=above[..., 1:])
+    below = above[..., -1:] - above
+    return Counts(
+        hits=np.stack([below[0], above[1]]),
+        predicted=np.stack([below.sum(axis=0), above.sum(axis=0)]),
+        actual=above[..., -1:],
+        total=above[..., -1:].sum(axis=0),
+        cost=cost,
+    )
+
+
+def _draw_with_costs(
+    sweep: Sweep,
+    cuts: Cuts,
+    at: npt.NDArray[np.intp],
+    n_draws: int,
+    random_state: np.random.RandomState,
+) -> Counts:
+    """Draw rows with their own costs, in random blocks where they are many."""
+    rows = sweep.rows
+    assert rows.row_cost is not None
+    n, n_cells = len(cuts.order), len(at) - 1
+    n_blocks = min(n, _MOST_BLOCKS)
+    block = random_state.permutation(n) % n_blocks
+    place = block * n_cells + _cells(cuts, at)
+    weight = np.ones(n) if rows.weight is None else rows.weight[cuts.order]
+    positive, paid = sweep.positive[cuts.order], rows.row_cost[cuts.order] * weight[:, None]
+    repeats = sweep.repeats_together
+    drawn = random_state.poisson(1 / repeats, (n_draws, n_blocks)) * repeats
+
+    def summed(amounts: Values) -> Values:
+        blocks = sums_by(place, amounts, n_blocks * n_cells).reshape(n_blocks, n_cells)
+        total: Values = drawn @ blocks
+        return total
+
+    change = np.cumsum(summed(paid[:, 1] - paid[:, 0]), axis=-1)
+    cost = summed(paid[:, 0]).sum(axis=-1, keepdims=True) + np.pad(change, ((0, 0), (1, 0)))
+    return _counts_above(np.stack([summed(~positive * weight), summed(positive * weight)]), cost)
 
 
 def bootstrap_intervals(
@@ -167,10 +186,12 @@ def bootstrap_intervals(
     for cuts in groups:
         at = cuts.at(reaching)
         ends = np.concatenate([[0], at, [len(cuts) - 1]])
-        counts = Cells.between(sweep, cuts, ends).draw(n_draws, random_state).inner()
+        counts = _drawn(sweep, cuts, ends, n_draws, random_state).inner()
         values = values + sweep.objective.values(counts) / len(groups)
         if sweep.constraint is not None:
             bounded = bounded + sweep.constraint.objective.values(counts) / len(groups)
+    if sweep.aggregate == "mean":
+        values = _widened(values, curve.values[points], sweep.rows.repeats)
     at_chosen = values[:, points == chosen][:, 0]
     lacking = None if sweep.constraint is None else sweep.constraint.lacking(bounded)
     values = eligible(values, lacking)
@@ -181,6 +202,25 @@ def bootstrap_intervals(
     distance = np.where(near, np.abs(log_odds - (lowest + highest) / 2), np.inf)
     thresholds = reaching[distance.argmin(axis=1)]
     return _interval(thresholds, level), _interval(at_chosen, level)
+
+
+def _widened(drawn: Values, found: Values | float, repeats: float) -> Values:
+    """Widen the draws of a mean over folds, of which several hold the same rows."""
+    return drawn if repeats == 1 else found + np.sqrt(repeats) * (drawn - found)
+
+
+def _drawn(
+    sweep: Sweep,
+    cuts: Cuts,
+    at: npt.NDArray[np.intp],
+    n_draws: int,
+    random_state: np.random.RandomState,
+) -> Counts:
+    if sweep.rows.row_cost is not None:
+        return _draw_with_costs(sweep, cuts, at, n_draws, random_state)
+    counts = Cells.between(sweep, cuts, at).draw(n_draws, random_state)
+    matrix = sweep.rows.cost_matrix
+    return counts if matrix is None else counts.costing(matrix)
 
 
 def bootstrap_score(
@@ -216,23 +256,50 @@ def bootstrap_score(
     tuple of float
         Both ends.
     """
+    if objective.name == COST.name and rows.row_cost is not None:
+        return _interval(_draws_of_cost(rows, decided, groups, random_state, n_draws), level)
     n_classes = rows.scores.shape[1]
     cell = rows.target * n_classes + decided
     weight = np.ones(len(rows)) if rows.weight is None else rows.weight
+    repeats = rows.repeats if len(groups) == 1 else 1.0
     values = np.zeros(n_draws)
+    found = 0.0
     for group in groups:
         sums = [
             sums_by(cell[group], amounts[group], n_classes**2) for amounts in (weight, weight**2)
         ]
-        one = rows.repeats * _quotient(sums[1], sums[0])
+        one = repeats * _quotient(sums[1], sums[0])
         drawn = random_state.poisson(_quotient(sums[0], one), (n_draws, n_classes**2)) * one
-        counts = counts_of_matrices(drawn.reshape(n_draws, n_classes, n_classes), rows.cost_matrix)
-        if rows.row_cost is not None:
-            paid = weight * rows.row_cost[np.arange(len(rows)), decided]
-            each = _quotient(sums_by(cell[group], paid[group], n_classes**2), sums[0])
-            counts = replace(counts, cost=drawn @ each)
-        values += objective.values(counts) / len(groups)
-    return _interval(values, level)
+        matrices = np.concatenate([sums[0][None], drawn]).reshape(-1, n_classes, n_classes)
+        each = objective.values(counts_of_matrices(matrices, rows.cost_matrix)) / len(groups)
+        found += float(each[0])
+        values += each[1:]
+    spread = rows.repeats if len(groups) > 1 else 1.0
+    return _interval(_widened(values, found, spread), level)
+
+
+def _draws_of_cost(
+    rows: ScoredRows,
+    decided: Codes,
+    groups: list[Mask],
+    random_state: np.random.RandomState,
+    n_draws: int,
+) -> Values:
+    """Draw rows with their own costs; return the mean cost of each draw, negated."""
+    assert rows.row_cost is not None
+    weight = np.ones(len(rows)) if rows.weight is None else rows.weight
+    paid = weight * rows.row_cost[np.arange(len(rows)), decided]
+    repeats, spread = (rows.repeats, 1.0) if len(groups) == 1 else (1.0, rows.repeats)
+    values, found = np.zeros(n_draws), 0.0
+    for group in groups:
+        n_rows = int(group.sum())
+        n_blocks = min(n_rows, _MOST_BLOCKS)
+        block = random_state.permutation(n_rows) % n_blocks
+        drawn = random_state.poisson(1 / repeats, (n_draws, n_blocks))
+        total, costs = (drawn @ sums_by(block, each[group], n_blocks) for each in (weight, paid))
+        values -= _quotient(costs, total) / len(groups)
+        found -= float(paid[group].sum() / weight[group].sum()) / len(groups)
+    return _widened(values, found, spread)
 
 
 def bootstrap_labels(
@@ -268,6 +335,8 @@ def bootstrap_labels(
     rows = ascent.rows
     decided = ThresholdRule(thresholds).decide(rows.scores)
     weight = np.ones(len(rows)) if rows.weight is None else rows.weight
+    is_mean = len(ascent.groups) > 1
+    repeats, spread = (1.0, rows.repeats) if is_mean else (rows.repeats, 1.0)
     values = np.zeros(n_draws)
     for group in ascent.groups:
         index = random_state.permutation(np.flatnonzero(group))
@@ -282,10 +351,10 @@ def bootstrap_labels(
             ) @ amounts[index].astype(np.float64)
             return found
 
-        times = random_state.poisson(1 / rows.repeats, (n_draws, n_blocks))
-        drawn = times.astype(np.float64) * rows.repeats
+        times = random_state.poisson(1 / repeats, (n_draws, n_blocks))
+        drawn = times.astype(np.float64) * repeats
         values += ascent.values_of_draws(decided, drawn, in_blocks) / len(ascent.groups)
-    return _interval(values, level)
+    return _interval(_widened(values, ascent.value(thresholds), spread), level)
 
 
 def _quotient(part: Values, whole: Values) -> Values:
@@ -299,8 +368,8 @@ def _points(curve: Curve, chosen: int) -> npt.NDArray[np.intp]:
     if len(possible) <= _MOST_CELLS:
         return possible
     rates = curve.alarm_rate[possible]
-    ends = log_odds_of(curve.alarm_rate[possible[[0, 1, -2, -1]]])[[0, -1]]
-    even = expit(np.linspace(*ends, _MOST_CELLS))
+    first, last = log_odds_of(curve.alarm_rate[possible[[0, 1, -2, -1]]])[[0, -1]]
+    even = expit(np.linspace(float(first), float(last), _MOST_CELLS))
     at = np.searchsorted(rates, even).clip(max=len(possible) - 1)
     return np.unique(np.concatenate([possible[[0, -1]], possible[at], [chosen]]))
 

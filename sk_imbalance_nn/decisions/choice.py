@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,8 @@ from sk_imbalance_nn.decisions.objectives import Objective
 from sk_imbalance_nn.decisions.responses import BINARY, MULTILABEL
 from sk_imbalance_nn.decisions.rules import ArgmaxRule, Rule, ThresholdRule, log_of
 from sk_imbalance_nn.decisions.scored import ScoredRows
-from sk_imbalance_nn.decisions.selection import Curve, eligible, select
+from sk_imbalance_nn.decisions.selection import Curve, select, tolerance_of
 from sk_imbalance_nn.decisions.sweep import Sweep
-
-# Where each look is a call, so many are enough, and take seconds.
-_MOST_CALLS = 1_000
 
 
 @dataclass(frozen=True)
@@ -86,46 +82,6 @@ class Choice:
     results: Callable[[], dict[str, Values]] = field(default=dict)
 
 
-def check_thresholds(given: Any, kind: str, is_called: bool) -> Any:
-    """Read where a search shall look.
-
-    Parameters
-    ----------
-    given : "exact", int or array-like
-        As ``ThresholdOptimizerCV`` takes it.
-    kind : {"binary", "multiclass", "multilabel"}
-        Type of the target.
-    is_called : bool
-        Whether each look is a call of a scorer.
-
-    Returns
-    -------
-    "exact", int or ndarray
-        A number of quantiles, or descending thresholds.
-
-    Raises
-    ------
-    ValueError
-        If it does not fit the target, or is no one-dimensional array of numbers.
-    """
-    if isinstance(given, str):
-        return _MOST_CALLS if is_called else given
-    if kind != BINARY:
-        raise ValueError(
-            "thresholds can be given for two classes only; for more classes, and for labels, leave "
-            "thresholds='exact'."
-        )
-    if isinstance(given, Integral):
-        return int(given)
-    array = np.asarray(given)
-    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iuf" or np.isnan(array).any():
-        raise ValueError(
-            "thresholds must be 'exact', 'bayes', an integer, or a one-dimensional array of "
-            f"numbers; found {given!r}."
-        )
-    return array.astype(np.float64)
-
-
 def choose(rows: ScoredRows, kind: str, search: Search) -> Choice:
     """Find the decision rule of any target.
 
@@ -146,16 +102,10 @@ def choose(rows: ScoredRows, kind: str, search: Search) -> Choice:
     Raises
     ------
     ValueError
-        If nothing meets the constraint and that is not allowed, or a scorer would have to be
-        called for more than two classes.
+        If nothing meets the constraint and that is not allowed.
     """
     if kind == BINARY:
         return choose_threshold(rows, search)
-    if search.score is not None:
-        raise ValueError(
-            "For more than two classes, and for labels, the search needs an objective of the "
-            "confusion matrix; a scorer with metadata of its own is called and not looked into."
-        )
     if kind == MULTILABEL:
         return choose_label_thresholds(rows, search)
     return choose_class_weights(rows, search, probabilities=search.lowest == 0.0)
@@ -186,7 +136,6 @@ def choose_threshold(rows: ScoredRows, search: Search) -> Choice:
         raise ValueError("The objective is undefined (NaN) at every threshold; see scoring.")
     _refuse_infeasible(curve, search)
     chosen = select(curve, search.width)
-    best = int(eligible(curve.values, curve.lacking).argmax())
     threshold = float(curve.thresholds[chosen])
     attributes: dict[str, Any] = {
         "best_threshold_": threshold,
@@ -195,9 +144,8 @@ def choose_threshold(rows: ScoredRows, search: Search) -> Choice:
     if search.constraint is not None:
         attributes["constraint_value_"] = float(sweep.bounded(threshold))
     if search.score is None:
-        tolerance = search.width * curve.error_at(best) if search.width > 0 else 0.0
         of_threshold, of_score = bootstrap_intervals(
-            sweep, curve, chosen, tolerance, search.random_state
+            sweep, curve, chosen, tolerance_of(curve, search.width), search.random_state
         )
         optima = sweep.fold_optima()
         finite = optima[np.isfinite(optima)]
@@ -241,12 +189,13 @@ def choose_class_weights(rows: ScoredRows, search: Search, probabilities: bool) 
     if search.constraint is not None:
         _refuse(standing.lacking, search)
         attributes["constraint_value_"] = ascent.bounded(rule.offset)
-    of_folds = [
-        replace(ascent, rows=rows.part(fold)).climb(rule.offset).offset for fold in rows.folds()
-    ]
+    of_folds = [rule.offset]
+    if rows.n_folds > 1:
+        parts = [replace(ascent, rows=rows.part(fold)) for fold in rows.folds()]
+        of_folds = [part.climb(rule.offset).offset for part in parts]
     for name, offset in (("best_class", rule.offset), ("fold_class", np.array(of_folds))):
         if probabilities:
-            weights = np.exp(offset)
+            weights = np.exp(offset - offset.max(axis=-1, keepdims=True))
             means = weights.mean(axis=-1, keepdims=True)
             attributes[f"{name}_weight_"] = weights / means
         else:
@@ -281,7 +230,11 @@ def choose_label_thresholds(rows: ScoredRows, search: Search) -> Choice:
     objective = search.objective
     each = replace(search, objective=label_objective(objective))
     choices = []
+    usual = 0.5 if search.lowest == 0.0 else 0.0
     for label in range(rows.scores.shape[1]):
+        if len(np.unique(rows.target[:, label])) == 1:
+            choices.append(_unknown(usual, rows.n_folds, search))
+            continue
         try:
             choices.append(choose_threshold(rows.label(label), each))
         except ValueError as error:
@@ -293,14 +246,29 @@ def choose_label_thresholds(rows: ScoredRows, search: Search) -> Choice:
     ascent = LabelAscent(rows, objective, search.aggregate, search.lowest)
     thresholds = attributes["best_threshold_"]
     if objective.average in TIED:
-        usual = np.full(rows.scores.shape[1], 0.5 if search.lowest == 0.0 else 0.0)
-        thresholds = ascent.run([thresholds, usual])
+        thresholds = ascent.run([thresholds, np.full(rows.scores.shape[1], usual)])
         attributes = {"best_threshold_": thresholds}
     else:
         attributes["fold_thresholds_"] = attributes["fold_thresholds_"].T
     attributes["best_score_"] = ascent.value(thresholds)
     attributes["score_interval_"] = bootstrap_labels(ascent, thresholds, search.random_state)
     return Choice(ThresholdRule(thresholds), attributes)
+
+
+def _unknown(usual: float, n_folds: int, search: Search) -> Choice:
+    """Leave the threshold of a label alone that all rows have, or none: nothing is known of it."""
+    nothing = float("nan")
+    attributes: dict[str, Any] = {
+        "best_threshold_": usual,
+        "best_score_": nothing,
+        "threshold_interval_": (nothing, nothing),
+        "score_interval_": (nothing, nothing),
+        "fold_thresholds_": np.full(n_folds, nothing),
+        "threshold_std_": nothing,
+    }
+    if search.constraint is not None:
+        attributes["constraint_value_"] = nothing
+    return Choice(ThresholdRule(usual), attributes)
 
 
 def threshold_curve(rows: ScoredRows, search: Search) -> dict[str, Values]:

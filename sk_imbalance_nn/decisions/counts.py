@@ -122,6 +122,26 @@ class Counts:
             self, hits=self.hits[one], predicted=self.predicted[one], actual=self.actual[one]
         )
 
+    def costing(self, cost_matrix: Values) -> Counts:
+        """Return the counts of two classes with what they cost.
+
+        Parameters
+        ----------
+        cost_matrix : ndarray of shape (2, 2)
+            True classes in rows, predicted ones in columns.
+
+        Returns
+        -------
+        Counts
+            With costs.
+        """
+        wrong = self.predicted - self.hits
+        cells = (self.hits[0], wrong[1], wrong[0], self.hits[1])
+        prices = cost_matrix.ravel()
+        return replace(
+            self, cost=np.asarray(sum(p * cell for p, cell in zip(prices, cells, strict=True)))
+        )
+
     def inner(self) -> Counts:
         """Return the counts without the first and the last alternative.
 

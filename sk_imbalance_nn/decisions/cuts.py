@@ -194,9 +194,7 @@ class Cuts:
             total = paid[:, 0].sum() + self._running(paid[:, 1] - paid[:, 0])
             return replace(counts, cost=total)
         if cost_matrix is not None:
-            cells = (rejections, false_alarms, misses, true_alarms)
-            total = sum(c * cell for c, cell in zip(cost_matrix.ravel(), cells, strict=True))
-            return replace(counts, cost=np.asarray(total))
+            return counts.costing(cost_matrix)
         return counts
 
     def _running(self, amounts: npt.NDArray[np.generic]) -> Values:

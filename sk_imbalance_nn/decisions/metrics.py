@@ -26,6 +26,11 @@ from sk_imbalance_nn.decisions.objectives import (
     specificity_fraction,
 )
 
+# Arguments that the readers below look at; a metric with others set is not known.
+_READ = {
+    *("adjusted", "average", "beta", "correction", "labels", "normalize", "pos_label"),
+    *("weights", "zero_division"),
+}
 _AVERAGES = ("binary", "macro", "weighted", "micro", "samples")
 
 
@@ -59,7 +64,14 @@ def objective_of(function: Any, arguments: Mapping[str, Any]) -> Objective | Non
         for key in default
         if key not in ("y_true", "y_pred", "y1", "y2", "sample_weight")
     }
-    return makers[name](known) if known.keys() >= arguments.keys() else None
+    if not (known.keys() >= arguments.keys() and _READ >= set(_changed(default, arguments))):
+        return None
+    return makers[name](known)
+
+
+def _changed(default: Mapping[str, inspect.Parameter], arguments: Mapping[str, Any]) -> list[str]:
+    """Return the names of the arguments that are not left at their defaults."""
+    return [key for key, value in arguments.items() if value is not default[key].default]
 
 
 def _with_average(

@@ -16,6 +16,7 @@ import numpy as np
 from sk_imbalance_nn.decisions.counts import Counts, Values
 
 _POSITIVE = 1
+_ROUNDING = 8 * np.finfo(np.float64).eps
 
 
 @dataclass(frozen=True)
@@ -200,21 +201,26 @@ def geometric_mean(counts: Counts) -> Values:
 
 def matthews(counts: Counts) -> Values:
     """Return Matthews' correlation, for any number of classes (Gorodkin 2004); 0 if undefined."""
-    agreement, chance, said, true = _agreement(counts)
     total = counts.total
-    spread = (total * total - said) * (total * total - true)
-    # Rounding may leave a spread of nothing a little below or above zero.
-    undefined = spread <= 1e-15 * total**4
-    root = np.sqrt(np.where(undefined, 1.0, spread))
-    return np.where(undefined, 0.0, (agreement * total - chance) / root)
+    said, true = _spread(counts.predicted, total), _spread(counts.actual, total)
+    spread = said * true
+    covariance = counts.hits.sum(axis=0) * total - (counts.predicted * counts.actual).sum(axis=0)
+    return np.where(spread > 0, covariance / np.sqrt(np.where(spread > 0, spread, 1.0)), 0.0)
 
 
 def cohen_kappa(counts: Counts) -> Values:
     """Return Cohen's kappa (1960), agreement beyond chance; 0 where all rows are of one class."""
-    agreement, chance, _, _ = _agreement(counts)
     total = counts.total
-    possible = total * total - chance
-    return share(agreement * total - chance, np.where(possible > 1e-15 * total**2, possible, 0.0))
+    chance = (counts.predicted * counts.actual).sum(axis=0)
+    beyond = (counts.actual * (total - counts.predicted)).sum(axis=0)
+    possible = np.where(beyond > _ROUNDING * total**2, beyond, 0.0)
+    return share(counts.hits.sum(axis=0) * total - chance, possible)
+
+
+def _spread(sizes: Values, total: Values) -> Values:
+    """Return how far sizes are from being all in one class; 0 within rounding."""
+    spread = (sizes * (total - sizes)).sum(axis=0)
+    return np.where(spread > _ROUNDING * total**2, spread, 0.0)
 
 
 def mean_cost(counts: Counts) -> Values:
@@ -224,16 +230,6 @@ def mean_cost(counts: Counts) -> Values:
             "The cost of decisions was asked for without costs; give cost_matrix, or cost to fit."
         )
     return share(counts.cost, counts.total)
-
-
-def _agreement(counts: Counts) -> tuple[Values, Values, Values, Values]:
-    """Sum over classes: hits, predicted times actual, predicted squared, actual squared."""
-    return (
-        counts.hits.sum(axis=0),
-        (counts.predicted * counts.actual).sum(axis=0),
-        (counts.predicted**2).sum(axis=0),
-        (counts.actual**2).sum(axis=0),
-    )
 
 
 COST = Objective("cost", mean_cost, sign=-1, needs_every_class=False)

@@ -112,6 +112,7 @@ def responses(estimator: Any, X: Any, method: str, kind: str, classes: npt.NDArr
         return _checked(_label_scores(raw, estimator), estimator, method)
     scores = _checked(np.asarray(raw, dtype=np.float64), estimator, method)
     known = np.asarray(estimator.classes_)
+    _refuse_pairs(estimator, method, len(known))
     if scores.ndim == 1 and len(known) == 2:
         scores = np.stack([-scores, scores], axis=1)
     if scores.ndim != 2 or scores.shape[1] != len(known):
@@ -119,12 +120,24 @@ def responses(estimator: Any, X: Any, method: str, kind: str, classes: npt.NDArr
             f"{type(estimator).__name__}.{method} gave the shape {scores.shape} for {len(known)} "
             "classes; one column for each is needed (of SVC: decision_function_shape='ovr')."
         )
-    if len(known) == len(classes):
+    if np.array_equal(known, classes):
         return scores
     missing = 0.0 if method == PROBABILITY else -np.inf
     filled = np.full((len(scores), len(classes)), missing)
     filled[:, np.searchsorted(classes, known)] = scores
     return filled
+
+
+def _refuse_pairs(estimator: Any, method: str, n_classes: int) -> None:
+    """Refuse scores of pairs of classes, which are as many as classes where there are three."""
+    while hasattr(estimator, "best_estimator_") or hasattr(estimator, "steps"):
+        estimator = getattr(estimator, "best_estimator_", None) or estimator.steps[-1][1]
+    is_by_pairs = getattr(estimator, "decision_function_shape", None) == "ovo"
+    if method != PROBABILITY and n_classes > 2 and is_by_pairs:
+        raise ValueError(
+            f"{type(estimator).__name__} compares pairs of classes (decision_function_shape='ovo');"
+            " scores of single classes are needed: decision_function_shape='ovr'."
+        )
 
 
 def _label_scores(raw: Any, estimator: Any) -> Values:

@@ -151,7 +151,7 @@ def _is_metric(function: Callable[..., Any]) -> bool:
     if (getattr(function, "__module__", None) or "").startswith(("sklearn.metrics", "imblearn.")):
         return True
     try:
-        parameters = inspect.signature(function).parameters.values()
+        parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):
         return False
     needed = [
@@ -160,7 +160,9 @@ def _is_metric(function: Callable[..., Any]) -> bool:
         if parameter.default is parameter.empty
         and parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD)
     ]
-    return len(needed) == 2
+    names = [parameter.name for parameter in parameters]
+    is_scorer = names[:1] in (["estimator"], ["clf"], ["est"], ["model"]) or names[1:2] == ["X"]
+    return len(needed) == 2 and not is_scorer
 
 
 def _refuse_metric_of_scores(metric: Callable[..., Any], said_by: str) -> None:

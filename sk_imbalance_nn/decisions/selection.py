@@ -60,9 +60,28 @@ def select(curve: Curve, width: float) -> int:
         Position of the chosen threshold.
     """
     values = eligible(curve.values, curve.lacking)
-    best = int(values.argmax())
-    tolerance = width * curve.error_at(best) if width > 0 else 0.0
-    return middle(values >= values[best] - tolerance, curve.alarm_rate)
+    return middle(values >= values.max() - tolerance_of(curve, width), curve.alarm_rate)
+
+
+def tolerance_of(curve: Curve, width: float) -> float:
+    """Return how far from the best a value may be.
+
+    Parameters
+    ----------
+    curve : Curve
+        Objective and constraint.
+    width : float
+        In standard errors.
+
+    Returns
+    -------
+    float
+        In units of the objective.
+    """
+    if width == 0:
+        return 0.0
+    values = eligible(curve.values, curve.lacking)
+    return width * curve.error_at(middle(values == values.max(), curve.alarm_rate))
 
 
 def eligible(values: Values, lacking: Values | None) -> Values:
@@ -161,4 +180,5 @@ def _bounds(alarm_rate: Values) -> tuple[float, float]:
     last = np.searchsorted(alarm_rate, 1.0, side="left")
     if first >= last:
         return 0.5, 0.5
-    return float(alarm_rate[first] / 2), float((1 + alarm_rate[last - 1]) / 2)
+    below_one = np.nextafter(1.0, 0.0)
+    return float(alarm_rate[first] / 2), float(min((1 + alarm_rate[last - 1]) / 2, below_one))

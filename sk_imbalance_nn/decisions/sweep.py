@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sk_imbalance_nn.decisions.constraint import Constraint
 from sk_imbalance_nn.decisions.counts import Counts, Values
 from sk_imbalance_nn.decisions.cuts import Cuts, Mask
-from sk_imbalance_nn.decisions.objectives import Objective
+from sk_imbalance_nn.decisions.objectives import COST, Objective
 from sk_imbalance_nn.decisions.scored import ScoredRows
 from sk_imbalance_nn.decisions.selection import Curve, eligible, middle
 from sk_imbalance_nn.decisions.uncertainty import standard_error
@@ -51,6 +51,11 @@ class Sweep:
     def positive(self) -> Mask:
         """Which rows are positive."""
         return np.asarray(self.rows.target == 1)
+
+    @property
+    def repeats_together(self) -> float:
+        """How often a row occurs among the rows that are counted together."""
+        return self.rows.repeats if self.aggregate == "pooled" else 1.0
 
     @cached_property
     def pooled(self) -> Counts:
@@ -188,16 +193,20 @@ class Sweep:
     def _error_at(self, cut: int) -> float:
         """Return the standard error of the objective at a cut."""
         if self.aggregate == "pooled":
-            return self._error(self.pooled, cut, np.ones(len(self.rows), dtype=bool))
+            everything = np.ones(len(self.rows), dtype=bool)
+            return self._error(self.pooled, cut, everything, self._reaching[cut])
         errors = [
-            self._error(self.counts(cuts), int(cuts.at(self._reaching[[cut]])[0]), fold)
+            self._error(
+                self.counts(cuts), int(cuts.at(self._reaching[[cut]])[0]), fold, self._reaching[cut]
+            )
             for cuts, fold in zip(self.fold_cuts, self.rows.folds(), strict=True)
         ]
-        return float(np.sqrt(np.square(errors).sum()) / len(errors))
+        # Folds of several repeats hold the same rows: no more is known than from those of one.
+        return float(np.sqrt(self.rows.repeats * np.square(errors).sum()) / len(errors))
 
-    def _error(self, counts: Counts, cut: int, rows: Mask) -> float:
-        if self.objective.name == "cost" and self.rows.row_cost is not None:
-            return self._cost_error(np.append(np.inf, self.cuts.within(rows).levels)[cut], rows)
+    def _error(self, counts: Counts, cut: int, rows: Mask, score: float) -> float:
+        if self.objective.name == COST.name and self.rows.row_cost is not None:
+            return self._cost_error(score, rows)
         hits, predicted = counts.hits[:, cut], counts.predicted[:, cut]
         wrong = predicted - hits
         matrix = np.array([[hits[0], wrong[1]], [wrong[0], hits[1]]])
@@ -205,13 +214,11 @@ class Sweep:
         return standard_error(self.objective, matrix, weights, self.rows.cost_matrix)
 
     def _row_weight(self, rows: Mask) -> float:
-        weight = self.rows.weight
+        weight, repeats = self.rows.weight, self.repeats_together
         if weight is None:
-            return self.rows.repeats
+            return repeats
         chosen = weight[rows]
-        return float(
-            self.rows.repeats * (chosen @ chosen) / max(chosen.sum(), np.finfo(float).tiny)
-        )
+        return float(repeats * (chosen @ chosen) / max(chosen.sum(), np.finfo(float).tiny))
 
     def _cost_error(self, score: float, rows: Mask) -> float:
         """Return the standard error of a weighted mean of costs."""
@@ -220,4 +227,4 @@ class Sweep:
         paid = self.rows.row_cost[rows][np.arange(len(alarm)), alarm]
         weight = np.ones(len(paid)) if self.rows.weight is None else self.rows.weight[rows]
         deviation = weight * (paid - np.average(paid, weights=weight))
-        return float(np.sqrt(self.rows.repeats * (deviation @ deviation)) / weight.sum())
+        return float(np.sqrt(self.repeats_together * (deviation @ deviation)) / weight.sum())

@@ -42,7 +42,7 @@ class Target:
         y : array-like of shape (n,) or (n, n_labels)
             Labels of any type, or a 0/1 indicator, which may be sparse.
         classes : array-like of shape (n_classes,), optional
-            All labels, sorted; by default those in `y`. Unused for indicators.
+            All labels; by default those in `y`. Unused for indicators.
 
         Returns
         -------
@@ -57,8 +57,13 @@ class Target:
         with np.errstate(invalid="ignore"):  # it casts infinities before it refuses them
             found = type_of_target(y, input_name="y")
         if found == "multilabel-indicator":
-            indicator = (y.toarray() if sparse.issparse(y) else np.asarray(y)).astype(np.int8)
-            return cls(MULTILABEL, np.arange(indicator.shape[1]), indicator)
+            indicator = y.toarray() if sparse.issparse(y) else np.asarray(y)
+            if not np.isin(indicator, (0, 1)).all():
+                raise ValueError(
+                    f"A multilabel indicator must hold 0 and 1, found {np.unique(indicator)[:3]}; "
+                    "use (y == 1).astype(int)."
+                )
+            return cls(MULTILABEL, np.arange(indicator.shape[1]), indicator.astype(np.int8))
         if found not in ("binary", "multiclass"):
             raise ValueError(
                 f"Unknown label type: {found}. y must hold classes, of two or more, or be a "
@@ -68,14 +73,15 @@ class Target:
         known = np.unique(labels)
         codes = np.searchsorted(known, labels)
         if classes is not None:
-            strange = np.setdiff1d(known, np.asarray(classes))
+            classes = np.sort(np.asarray(classes))
+            strange = np.setdiff1d(known, classes)
             if len(strange):
                 raise ValueError(
                     f"y holds labels that the fitted estimator does not know: {strange.tolist()}; "
-                    f"it knows {np.asarray(classes).tolist()}."
+                    f"it knows {classes.tolist()}."
                 )
-            codes = np.searchsorted(np.asarray(classes), labels)
-            known = np.asarray(classes)
+            codes = np.searchsorted(classes, labels)
+            known = classes
         if len(known) < 2:
             raise ValueError(
                 f"y holds one class, {known.tolist()}; there is nothing to decide between."

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,8 @@ from sk_imbalance_nn.decisions.target import Target
 
 _DEFAULT_SCORING = "balanced_accuracy"
 _FEW_ROWS = 10
+# Where each look is a call, so many are enough, and take seconds.
+_MOST_CALLS = 1_000
 
 
 @dataclass(frozen=True)
@@ -260,9 +264,52 @@ def _positive(target: Target, pos_label: Any, goal: Goal, bound: Constraint | No
     return target.position_of(next(stated, None))
 
 
-def scored_rows(
-    found: OutOfFold, task: Task, sample_weight: Values | None, aggregate: str
-) -> ScoredRows:
+def check_thresholds(given: Any, task: Task, is_called: bool) -> Any:
+    """Read where a search shall look.
+
+    Parameters
+    ----------
+    given : "exact", int or array-like
+        As ``ThresholdOptimizerCV`` takes it.
+    task : Task
+        What is decided.
+    is_called : bool
+        Whether each look is a call of a scorer.
+
+    Returns
+    -------
+    "exact", int or ndarray
+        A number of quantiles, or descending thresholds.
+
+    Raises
+    ------
+    ValueError
+        If it, or the call, does not fit the target, or it is no one-dimensional array of numbers.
+    """
+    if is_called and task.target.kind != BINARY:
+        raise ValueError(
+            "For more than two classes, and for labels, the search needs an objective of the "
+            "confusion matrix; a scorer with metadata of its own is called and not looked into."
+        )
+    if isinstance(given, str):
+        return _MOST_CALLS if is_called else given
+    if task.target.kind != BINARY:
+        raise ValueError(
+            "thresholds can be given for two classes only; for more classes, and for labels, leave "
+            "thresholds='exact'."
+        )
+    if isinstance(given, Integral):
+        return int(given)
+    array = np.asarray(given)
+    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iuf" or np.isnan(array).any():
+        raise ValueError(
+            "thresholds must be 'exact', 'bayes', an integer, or a one-dimensional array of "
+            f"numbers; found {given!r}."
+        )
+    return array.astype(np.float64)
+
+
+def scored_rows(found: OutOfFold, task: Task, sample_weight: Values | None) -> ScoredRows:
     """Put scores, labels, weights and costs together.
 
     Parameters
@@ -273,8 +320,6 @@ def scored_rows(
         Labels and costs.
     sample_weight : ndarray of shape (n,) or None
         Weights of all rows in the objective; rows that weigh nothing are left out.
-    aggregate : {"pooled", "mean"}
-        How folds are put together.
 
     Returns
     -------
@@ -284,7 +329,7 @@ def scored_rows(
     Raises
     ------
     ValueError
-        If nothing weighs anything, all scores are equal, or a class is missing where it is needed.
+        If nothing weighs anything, the scores have the wrong shape, or tell no rows apart.
     """
     index, scores, fold = found.rows, found.scores, found.fold
     n_columns = task.target.codes.shape[1:] or (len(task.target.classes),)
@@ -299,6 +344,9 @@ def scored_rows(
         if not counts.any():
             raise ValueError("sample_weight of the scored rows is zero everywhere.")
         index, scores, fold, weight = index[counts], scores[counts], fold[counts], weight[counts]
+    # A fold whose rows weigh nothing is none.
+    is_there = np.bincount(fold) > 0
+    fold = (np.cumsum(is_there) - 1)[fold]
     target = task.target.codes[index]
     matrix = task.cost_matrix
     row_cost = None if task.row_cost is None else task.row_cost[index]
@@ -311,7 +359,7 @@ def scored_rows(
         task.decisive(scores),
         target,
         fold,
-        found.n_folds,
+        int(is_there.sum()),
         index,
         weight=weight,
         cost_matrix=matrix,
@@ -319,7 +367,6 @@ def scored_rows(
         repeats=len(index) / np.count_nonzero(np.bincount(index)),
     )
     _refuse_constant(rows)
-    _refuse_missing(rows, task, aggregate)
     return rows
 
 
@@ -335,22 +382,43 @@ def _refuse_constant(rows: ScoredRows) -> None:
         )
 
 
-def _refuse_missing(rows: ScoredRows, task: Task, aggregate: str) -> None:
-    """Refuse groups of rows in which the objective or the bound is undefined."""
+def refuse_missing(
+    task: Task, groups: Sequence[Codes], weight: Values | None, aggregate: str
+) -> None:
+    """Refuse rows to tune on in which the objective or the bound is undefined.
+
+    Parameters
+    ----------
+    task : Task
+        Labels and what makes decisions good.
+    groups : sequence of ndarray of int
+        Positions of the rows that each fold scores.
+    weight : ndarray of shape (n,) or None
+        Weights of all rows in the objective.
+    aggregate : {"pooled", "mean"}
+        How folds are put together.
+
+    Raises
+    ------
+    ValueError
+        If one of two classes is missing and needed; for more classes, and for labels, averages are
+        over what there is.
+    """
     bound = [] if task.constraint is None else [task.constraint.objective]
     needs = any(objective.needs_every_class for objective in [task.objective, *bound])
     if task.target.kind != BINARY or not needs:
         return
-    names = task.target.classes[[1 - task.positive, task.positive]].tolist()
-    groups = list(rows.folds()) if aggregate == "mean" else [np.ones(len(rows), dtype=bool)]
-    for number, group in enumerate(groups, start=1):
-        counts = np.bincount(rows.target[group], minlength=2)
-        if not counts.all():
-            where = f"fold {number}" if len(groups) > 1 else "the rows to tune on"
+    is_mean = aggregate == "mean" and len(groups) > 1
+    for number, rows in enumerate(groups if is_mean else [np.concatenate(groups)], start=1):
+        weighing = rows if weight is None else rows[weight[rows] > 0]
+        counts = np.bincount(task.target.codes[weighing], minlength=2)
+        if len(weighing) > 0 and not counts.all():
+            where = f"fold {number}" if is_mean else "the rows to tune on"
+            cure = "fewer folds, or aggregate='pooled'" if is_mean else "or more rows of it"
+            name = task.target.classes.tolist()[int(counts.argmin())]
             raise ValueError(
-                f"There is no row of class {names[counts.argmin()]!r} in {where}, so "
-                f"{task.goal.name} is undefined there; use a stratified splitter, fewer folds, or "
-                "aggregate='pooled'."
+                f"There is no row of class {name!r} in {where}, so {task.goal.name} is undefined "
+                f"there; use a stratified splitter, {cure}."
             )
 
 
@@ -385,7 +453,7 @@ def warn_of_few(rows: ScoredRows, task: Task) -> None:
             f"Only {int(sizes.min())} rows of {name} carry the choice of the decision rule; with "
             "other rows it may come out very different.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
 
 
