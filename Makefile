@@ -2,6 +2,8 @@ PYTHON ?= python
 # The data sets for `make bench`: a folder with an INDEX.json, as benchmarks/default_network.py reads it.
 DATA ?= data
 BENCH ?= --splits 1
+# Where the scores that thresholds are compared on are kept.
+CACHE ?= .benchmark-scores
 
 .DEFAULT_GOAL := help
 .PHONY: help test lint type example check bench
@@ -25,6 +27,8 @@ example:  ## Run the quickstart
 check: lint type test example  ## All of these: what CI runs, without its installation
 
 bench:  ## Compare speed with SciKeras and ranking with scikit-learn; needs data: make bench DATA=FOLDER
-	for name in cross_validation long_fit prediction grid_search leftovers memory; do \
+	for name in cross_validation long_fit prediction grid_search leftovers memory threshold_search; do \
 	    $(PYTHON) benchmarks/$$name.py || exit 1; done
 	$(PYTHON) benchmarks/default_network.py --data $(DATA) $(BENCH)
+	$(PYTHON) benchmarks/regret_scores.py --data $(DATA) --cache $(CACHE) $(BENCH)
+	$(PYTHON) benchmarks/threshold_regret.py --cache $(CACHE) $(BENCH)
