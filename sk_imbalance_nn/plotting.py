@@ -38,6 +38,10 @@ class ThresholdCurveDisplay:
         The one that would hold without tuning.
     score_name : str, default=None
         What the objective is called.
+    meets_constraint : ndarray of shape (n_thresholds,), bool, default=None
+        Where a constraint holds.
+    pos_label : object, default=None
+        The class whose scores are compared with the threshold.
 
     Attributes
     ----------
@@ -49,6 +53,8 @@ class ThresholdCurveDisplay:
         The objective.
     band_ : matplotlib artist or None
         One standard deviation over folds to either side.
+    forbidden_ : matplotlib artist or None
+        Thresholds at which a constraint does not hold.
     best_line_, default_line_ : matplotlib Line2D or None
         The chosen threshold, and the one without tuning.
     alarm_ax_ : matplotlib Axes or None
@@ -82,6 +88,8 @@ class ThresholdCurveDisplay:
         best_threshold: float | None = None,
         default_threshold: float | None = None,
         score_name: str | None = None,
+        meets_constraint: npt.ArrayLike | None = None,
+        pos_label: Any = None,
     ) -> None:
         self.thresholds = thresholds
         self.scores = scores
@@ -90,6 +98,8 @@ class ThresholdCurveDisplay:
         self.best_threshold = best_threshold
         self.default_threshold = default_threshold
         self.score_name = score_name
+        self.meets_constraint = meets_constraint
+        self.pos_label = pos_label
 
     @classmethod
     def from_estimator(
@@ -133,9 +143,17 @@ class ThresholdCurveDisplay:
 
         Raises
         ------
+        TypeError
+            If the estimator is none.
         ValueError
             If there is no curve: more than two classes, labels, or no stored results.
         """
+        if not hasattr(estimator, "threshold_curve"):
+            raise TypeError(
+                f"estimator must be a fitted ThresholdOptimizerCV, found "
+                f"{type(estimator).__name__}; wrap a fitted classifier with cv='prefit', "
+                "refit=False."
+            )
         if X is None:
             results = getattr(estimator, "cv_results_", None)
             if not results:
@@ -150,6 +168,7 @@ class ThresholdCurveDisplay:
             best_threshold=estimator.best_threshold_,
             default_threshold=estimator.default_threshold_,
             score_name=estimator.score_name_ if score_name is None else score_name,
+            pos_label=estimator.pos_label_,
             ax=ax,
             plot_alarms=plot_alarms,
         )
@@ -162,6 +181,7 @@ class ThresholdCurveDisplay:
         best_threshold: float | None = None,
         default_threshold: float | None = None,
         score_name: str | None = None,
+        pos_label: Any = None,
         ax: Axes | None = None,
         plot_alarms: bool = True,
     ) -> ThresholdCurveDisplay:
@@ -178,6 +198,8 @@ class ThresholdCurveDisplay:
             The one that would hold without tuning.
         score_name : str, default=None
             What the objective is called.
+        pos_label : object, default=None
+            The class whose scores are compared with the threshold.
         ax : matplotlib Axes, default=None
             Where to draw; by default a new figure.
         plot_alarms : bool, default=True
@@ -196,6 +218,8 @@ class ThresholdCurveDisplay:
             best_threshold=best_threshold,
             default_threshold=default_threshold,
             score_name=score_name,
+            meets_constraint=cv_results.get("meets_constraint"),
+            pos_label=pos_label,
         )
         return display.plot(ax=ax, plot_alarms=plot_alarms)
 
@@ -224,7 +248,9 @@ class ThresholdCurveDisplay:
         kept = self._kept()
         where, scores = np.asarray(self.thresholds)[kept], np.asarray(self.scores)[kept]
         name = "objective" if self.score_name is None else self.score_name
-        (self.line_,) = ax.plot(where, scores, color=_BLUE, label=name, zorder=3)
+        (self.line_,) = ax.plot(
+            where, scores, color=_BLUE, label=name, zorder=3, drawstyle="steps-mid"
+        )
         self.band_ = None
         if self.std_scores is not None and np.any(self.std_scores):
             spread = np.asarray(self.std_scores)[kept]
@@ -235,26 +261,34 @@ class ThresholdCurveDisplay:
                 color=_BLUE,
                 alpha=0.2,
                 linewidth=0,
+                step="mid",
                 label="± 1 s.d.",
+            )
+        self.forbidden_ = None
+        if self.meets_constraint is not None:
+            forbidden = ~np.asarray(self.meets_constraint, dtype=bool)[kept]
+            self.forbidden_ = ax.fill_between(
+                where,
+                0,
+                1,
+                where=forbidden,
+                transform=ax.get_xaxis_transform(),
+                color=_GREY,
+                alpha=0.2,
+                linewidth=0,
+                step="mid",
+                label="constraint not met",
             )
         self.best_line_ = _mark(ax, self.best_threshold, "chosen", _VERMILION, "-")
         self.default_line_ = _mark(ax, self.default_threshold, "default", _GREY, "--")
         self.alarm_ax_ = self.alarm_line_ = None
         if plot_alarms and self.alarm_rate is not None:
             self._plot_alarms(ax, where, 1000 * np.asarray(self.alarm_rate)[kept])
-        ax.set(xlabel="threshold", ylabel=name)
+        of_class = "" if self.pos_label is None else f" for class {self.pos_label}"
+        ax.set(xlabel=f"threshold{of_class}", ylabel=name)
         lines = [*ax.get_legend_handles_labels()[0]]
         lines += [] if self.alarm_line_ is None else [self.alarm_line_]
-        # Above the axes, where it hides no curve.
-        ax.legend(
-            handles=lines,
-            loc="lower center",
-            bbox_to_anchor=(0.5, 1.0),
-            ncols=2,
-            frameon=False,
-            fontsize="small",
-            columnspacing=1.0,
-        )
+        ax.legend(handles=lines, loc="best", fontsize="small", framealpha=0.7)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -272,7 +306,7 @@ class ThresholdCurveDisplay:
     def _plot_alarms(self, ax: Axes, where: Any, alarms: Any) -> None:
         self.alarm_ax_ = ax.twinx()
         (self.alarm_line_,) = self.alarm_ax_.plot(
-            where, alarms, color=_ORANGE, linestyle=":", label="alarms"
+            where, alarms, color=_ORANGE, linestyle=":", label="alarms", drawstyle="steps-mid"
         )
         self.alarm_ax_.set_yscale("log")
         self.alarm_ax_.set_ylabel("alarms per 1,000 rows")

@@ -27,6 +27,12 @@ from sk_imbalance_nn._compat import (
 )
 from sk_imbalance_nn.data.split import label_folds, stratified_holdout
 from sk_imbalance_nn.decisions.answers import CalledScorer
+from sk_imbalance_nn.decisions.checks import (
+    check_thresholds,
+    refuse_missing,
+    warn_of_few,
+    warn_of_prior,
+)
 from sk_imbalance_nn.decisions.choice import (
     Choice,
     Search,
@@ -42,6 +48,7 @@ from sk_imbalance_nn.decisions.out_of_fold import (
     score_out_of_fold,
 )
 from sk_imbalance_nn.decisions.responses import (
+    BINARY,
     MULTILABEL,
     PROBABILITY,
     Response,
@@ -51,15 +58,7 @@ from sk_imbalance_nn.decisions.rules import ThresholdRule
 from sk_imbalance_nn.decisions.scored import ScoredRows
 from sk_imbalance_nn.decisions.scoring import scorer_of
 from sk_imbalance_nn.decisions.target import Target
-from sk_imbalance_nn.decisions.task import (
-    Task,
-    check_thresholds,
-    choose_by_costs,
-    refuse_missing,
-    scored_rows,
-    task_of,
-    warn_of_few,
-)
+from sk_imbalance_nn.decisions.task import Task, choose_by_costs, scored_rows, task_of
 
 
 def _estimator_has(name: str) -> Callable[[Any], bool]:
@@ -160,6 +159,8 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     default_threshold_ : float
         What would hold without tuning: 0.5 for probabilities, 0 for ``decision_function``. Not for
         more than two classes.
+    pos_label_ : object
+        The class that `best_threshold_` is about, of two.
     score_name_ : str
         What is maximised, in a word.
     best_threshold_ : float or ndarray of shape (n_labels,)
@@ -178,7 +179,8 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         Where `best_score_` lies in 95 % of bootstrap draws of the rows, the rule held fixed and the
         models not refitted.
     threshold_interval_ : tuple of (float, float), or ndarray of shape (n_labels, 2)
-        Where the chosen threshold lies in 95 % of them. Not for more than two classes.
+        Where the chosen threshold lies in 95 % of them. Only for exact searches, two classes or
+        labels on their own (not micro, samples or subset averages); so are the next two.
     fold_thresholds_ : ndarray of shape (n_splits,) or (n_splits, n_labels)
         The best threshold of each fold on its own; NaN where a class is missing.
     threshold_std_ : float or ndarray of shape (n_labels,)
@@ -188,7 +190,8 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     cv_results_ : dict of ndarrays of shape (n_thresholds,)
         Only with `store_cv_results`, for two classes: ``thresholds`` (ascending), ``scores``,
         ``std_scores`` (over folds), ``alarm_rate``, the four counts of the confusion matrix over
-        all folds, ``constraint`` and ``split0_scores``, ... It makes a DataFrame.
+        all folds, ``constraint`` and ``meets_constraint``, ``split0_scores``, ... It makes a
+        DataFrame.
     scorer_ : callable
         Scores an estimator by what was tuned: ``tuned.scorer_(tuned, X, y)``. ``score`` is the
         accuracy, as that of scikit-learn's classifiers.
@@ -365,6 +368,7 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             estimator = self.estimator
             if not self._is_prefit:
                 estimator = clone(estimator).fit(X, y, **routed.estimator.fit)
+            warn_of_prior(estimator, X, task)
         else:
             out_of_fold = self._out_of_fold(X, y, task, routed, weight)
             rows = scored_rows(out_of_fold, task, weight)
@@ -375,6 +379,11 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         return self
 
     def _check_parameters(self, params: Mapping[str, Any]) -> None:
+        if isinstance(self.estimator, type):
+            raise TypeError(
+                f"estimator must be an instance, found the class {self.estimator.__name__}; write "
+                f"{self.estimator.__name__}()."
+            )
         given = self.get_params(deep=False)
         validate_parameter_constraints(self._parameter_constraints, given, type(self).__name__)
         if params and not get_config().get("enable_metadata_routing", False):
@@ -465,7 +474,8 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         found = checked_splits(splits, len(target.codes))
         if not self.refit and len(found) > 1:
             raise ValueError(
-                f"When cv has several folds, refit cannot be False; found {len(found)} folds."
+                f"When cv has several folds, refit cannot be False; found {len(found)} folds. Keep "
+                "refit=True, or hold out a single part with cv=0.25."
             )
         return found
 
@@ -500,6 +510,8 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             "score_name_": "neg_cost" if task.goal.name == "cost" else task.goal.name,
             **choice.attributes,
         }
+        if task.target.kind == BINARY:
+            attributes["pos_label_"] = task.target.classes[task.positive]
         if "best_threshold_" in attributes:
             attributes["default_threshold_"] = 0.5 if task.response.method == PROBABILITY else 0.0
         if self.store_cv_results:

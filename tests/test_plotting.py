@@ -137,3 +137,30 @@ def test_drawing_without_matplotlib_names_the_cure():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert "sk-imbalance-nn[plot]" in done.stdout
+
+
+def test_thresholds_that_miss_a_constraint_are_shaded():
+    tuned = ThresholdOptimizerCV(
+        LogisticRegression(),
+        scoring="recall",
+        constraint="precision >= 0.6",
+        store_cv_results=True,
+    ).fit(X, Y)
+    results = tuned.cv_results_
+    np.testing.assert_array_equal(results["meets_constraint"], results["constraint"] >= 0.6)
+    assert ThresholdCurveDisplay.from_estimator(tuned).forbidden_ is not None
+    plain = {name: results[name] for name in ("thresholds", "scores")}
+    assert ThresholdCurveDisplay.from_cv_results(plain).forbidden_ is None
+
+
+def test_class_of_the_threshold_is_on_the_axis():
+    labels = np.where(Y == 1, "fraud", "ok")
+    tuned = ThresholdOptimizerCV(
+        LogisticRegression(), pos_label="fraud", store_cv_results=True
+    ).fit(X, labels)
+    assert ThresholdCurveDisplay.from_estimator(tuned).ax_.get_xlabel().endswith("fraud")
+
+
+def test_other_classifiers_are_refused_with_the_cure():
+    with pytest.raises(TypeError, match="found LogisticRegression.*cv='prefit'"):
+        ThresholdCurveDisplay.from_estimator(LogisticRegression().fit(X, Y), X, Y)

@@ -326,3 +326,23 @@ def test_score_of_cost_is_the_weighted_mean_of_what_is_paid(drawn, data):
         assert found == pytest.approx(-np.average(paid, weights=weight), abs=1e-9)
     with pytest.raises(ValueError, match="the scorer needs cost"):
         score_of_cost(names[true], names[pred], **common)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("mcc", "matthews_corrcoef"), ("F1", "f1"), ("gmean", "geometric_mean")]
+)
+def test_usual_short_names_are_answered_with_the_long_ones(name, meant):
+    with pytest.raises(ValueError, match=f"did you mean '{meant}'"):
+        goal_of(name)
+
+
+def test_unknown_names_are_answered_with_those_that_are_exact():
+    with pytest.raises(ValueError, match="there are .*'?balanced_accuracy") as caught:
+        goal_of("zzz")
+    assert not {"r2", "roc_auc"} & set(str(caught.value).replace(",", "").split())
+
+
+def test_metrics_that_need_more_say_what():
+    with pytest.raises(ValueError, match=r"needs beta.*make_scorer\(fbeta_score, beta="):
+        goal_of(metrics.fbeta_score)
+    assert goal_of(partial(metrics.fbeta_score, beta=2)).objective is not None

@@ -921,15 +921,16 @@ def test_costs_may_be_bounded():
 
 
 def test_a_constraint_that_cannot_hold_is_an_error_or_missed_least():
-    most = best_by_brute_force(lambda said: precision_score(y, said, zero_division=0))
-    params = {"scoring": "recall", "constraint": "precision >= 1.5", "selection": "max"}
+    most = best_by_brute_force(lambda said: matthews_corrcoef(y, said))
+    assert most < 1
+    params = {"scoring": "recall", "constraint": "matthews_corrcoef >= 1", "selection": "max"}
     with pytest.raises(ValueError, match=rf"closest reaches {most:.6g}.*infeasible='closest'"):
         tuned(**params).fit(X, y)
     found = tuned(infeasible="closest", **params).fit(X, y)
     assert found.constraint_value_ == pytest.approx(most)
     expected = best_by_brute_force(
         lambda said: recall_score(y, said),
-        allowed=lambda said: precision_score(y, said, zero_division=0) == most,
+        allowed=lambda said: matthews_corrcoef(y, said) > most - 1e-12,
     )
     assert found.best_score_ == pytest.approx(expected)
 
@@ -1203,7 +1204,41 @@ def test_each_label_meets_the_constraint(label_proba):
     np.testing.assert_allclose(found.constraint_value_, precision)
     assert (precision >= 0.7).all()
     with pytest.raises(ValueError, match="Label 0: No decision rule was found"):
-        tuned(KNeighborsClassifier(15), constraint="precision >= 1.5").fit(XL, YL)
+        tuned(KNeighborsClassifier(15), constraint="matthews_corrcoef >= 1").fit(XL, YL)
+
+
+def test_bounds_and_thresholds_in_percent_are_refused():
+    with pytest.raises(ValueError, match="90 percent 0.9"):
+        tuned(constraint="precision >= 90").fit(X, y)
+    with pytest.raises(ValueError, match="from 0 to 1; found 10 to 50"):
+        tuned(thresholds=[10, 30, 50]).fit(X, y)
+
+
+def test_a_cost_matrix_the_wrong_way_round_is_refused():
+    for matrix in ([[1, 0], [0, 50]], [[0, 1], [0, 5]]):
+        with pytest.raises(ValueError, match="never worse"):
+            tuned(cost_matrix=matrix).fit(X, y)
+
+
+def test_bayes_rule_on_weighted_probabilities_is_warned_of():
+    params = {"cost_matrix": [[0, 1], [20, 0]], "thresholds": "bayes"}
+    rare, labels = make_classification(600, weights=[0.95], random_state=0)
+    with pytest.warns(UserWarning, match="after class weights or resampling"):
+        ThresholdOptimizerCV(LogisticRegression(class_weight="balanced"), **params).fit(
+            rare, labels
+        )
+    ThresholdOptimizerCV(LogisticRegression(), **params).fit(rare, labels)
+
+
+def test_the_class_that_the_threshold_is_about_is_told():
+    labels = np.where(y == 1, "fraud", "ok")
+    assert tuned(scoring="f1", pos_label="fraud").fit(X, labels).pos_label_ == "fraud"
+    assert tuned().fit(X, labels).pos_label_ == "ok"
+
+
+def test_a_class_in_place_of_an_instance_is_named():
+    with pytest.raises(TypeError, match=r"write LogisticRegression\(\)"):
+        ThresholdOptimizerCV(LogisticRegression).fit(X, y)
 
 
 @pytest.mark.parametrize(

@@ -339,5 +339,7 @@ def _results(sweep: Sweep, curve: Curve) -> dict[str, Values]:
     }
     if sweep.constraint is not None:
         columns["constraint"] = sweep.bounded(curve.thresholds)
+        assert curve.lacking is not None
+        columns["meets_constraint"] = curve.lacking == 0
     columns |= {f"split{number}_scores": values for number, values in enumerate(over_folds)}
     return {name: np.ascontiguousarray(values[::-1]) for name, values in columns.items()}

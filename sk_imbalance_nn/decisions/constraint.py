@@ -107,6 +107,11 @@ def constraint_of(given: Any, pos_label: Any = None) -> Constraint:
         If it cannot be read, or bounds something that is no function of confusion counts.
     """
     name, sign, bound = _parts(given)
+    if abs(bound) > 1 and not (isinstance(name, str) and name == "cost"):
+        raise ValueError(
+            f"constraint={given!r} bounds a share by {bound:g}; shares are from 0 to 1: 5 in 1,000 "
+            "is 0.005, 90 percent 0.9."
+        )
     if isinstance(name, str) and name in LIMITS:
         objective = LIMITS[name]
         label = (1 if pos_label is None else pos_label) if objective.one_sided else None

@@ -13,11 +13,21 @@ from sklearn.metrics import get_scorer, get_scorer_names, make_scorer
 
 from sk_imbalance_nn._compat import scorer_parts, with_argument
 from sk_imbalance_nn.decisions.metrics import objective_of
-from sk_imbalance_nn.decisions.objectives import NAMED, Objective
+from sk_imbalance_nn.decisions.objectives import LIMITS, NAMED, Objective
 from sk_imbalance_nn.decisions.scorers import ObjectiveScorer
 
 # Second arguments of metrics that judge scores; the two functions name theirs y_pred.
 _SCORES = ("y_score", "y_proba", "y_prob", "pred_decision")
+_ALIASES = {
+    "alarms": "alarm_rate",
+    "fpr": "false_positive_rate",
+    "gmean": "geometric_mean",
+    "g_mean": "geometric_mean",
+    "mcc": "matthews_corrcoef",
+    "sensitivity": "recall",
+    "tnr": "specificity",
+    "tpr": "recall",
+}
 _OF_SCORES = ("log_loss", "d2_log_loss_score")
 
 
@@ -108,11 +118,23 @@ def _goal_named(name: str, pos_label: Any, said_by: str) -> Goal:
     if name in NAMED and name not in get_scorer_names():
         return _goal_of_objective(NAMED[name], pos_label)
     if name not in get_scorer_names():
-        known = sorted({*get_scorer_names(), *NAMED})
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}."
+        known = _known_names(said_by)
+        near = [_ALIASES.get(name.lower(), "")]
+        near += get_close_matches(name.lower(), known, n=1)
+        found = [each for each in near if each in known]
+        hint = f"did you mean {found[0]!r}?" if found else f"there are {', '.join(known)}."
         raise ValueError(f"{said_by} names {name!r}, which is no known objective; {hint}")
     return _goal_of_scorer(get_scorer(name), name, pos_label, said_by)
+
+
+def _known_names(said_by: str) -> list[str]:
+    """List the names whose objectives are functions of confusion counts."""
+    known = {*NAMED, *(LIMITS if said_by == "constraint" else ())}
+    for name in get_scorer_names():
+        parts = scorer_parts(get_scorer(name))
+        if parts is not None and objective_of(parts[0], parts[2]) is not None:
+            known.add(name)
+    return sorted(known)
 
 
 def _goal_of_objective(objective: Objective, pos_label: Any) -> Goal:
@@ -189,6 +211,18 @@ def _scorer_of_metric(metric: Callable[..., Any]) -> Any:
     elif not hasattr(metric, "__name__"):
         # scikit-learn shows scorers by the names of their functions, or as partials.
         metric = partial(metric)
+    required = [
+        name
+        for name, parameter in inspect.signature(metric).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+        and parameter.default is parameter.empty
+        and name not in arguments
+    ]
+    if required:
+        raise ValueError(
+            f"{_name_of(metric)} needs {', '.join(required)}; make a scorer that says it, as in "
+            f"make_scorer({_name_of(metric)}, {required[0]}=...)."
+        )
     is_loss = _name_of(metric).endswith(("_loss", "_error"))
     return make_scorer(metric, greater_is_better=not is_loss, **arguments)
 

@@ -127,6 +127,6 @@ class Target:
         if len(found) == 0:
             raise ValueError(
                 f"pos_label={label!r} is not a valid label: it must be one of "
-                f"{self.classes.tolist()}; say which with pos_label=..."
+                f"{self.classes.tolist()}. The scorer's own is 1; say which with pos_label=..."
             )
         return int(found[0])

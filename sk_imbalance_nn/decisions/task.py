@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -32,9 +29,6 @@ from sk_imbalance_nn.decisions.scoring import Goal, goal_of
 from sk_imbalance_nn.decisions.target import Target
 
 _DEFAULT_SCORING = "balanced_accuracy"
-_FEW_ROWS = 10
-# Where each look is a call, so many are enough, and take seconds.
-_MOST_CALLS = 1_000
 
 
 @dataclass(frozen=True)
@@ -168,6 +162,9 @@ def task_of(
     n_classes = len(target.classes)
     matrix = None if cost_matrix is None else check_cost_matrix(cost_matrix, n_classes)
     row_cost = None if cost is None else check_row_cost(cost, target.codes, n_classes)
+    if matrix is not None and target.kind == BINARY:
+        # A rule that is never worse needs no search, and tells of a matrix the wrong way round.
+        bayes_threshold(matrix)
     if minimises_cost:
         goal = Goal("cost", CostScorer(target.classes, matrix), COST)
     else:
@@ -264,51 +261,6 @@ def _positive(target: Target, pos_label: Any, goal: Goal, bound: Constraint | No
     return target.position_of(next(stated, None))
 
 
-def check_thresholds(given: Any, task: Task, is_called: bool) -> Any:
-    """Read where a search shall look.
-
-    Parameters
-    ----------
-    given : "exact", int or array-like
-        As ``ThresholdOptimizerCV`` takes it.
-    task : Task
-        What is decided.
-    is_called : bool
-        Whether each look is a call of a scorer.
-
-    Returns
-    -------
-    "exact", int or ndarray
-        A number of quantiles, or descending thresholds.
-
-    Raises
-    ------
-    ValueError
-        If it, or the call, does not fit the target, or it is no one-dimensional array of numbers.
-    """
-    if is_called and task.target.kind != BINARY:
-        raise ValueError(
-            "For more than two classes, and for labels, the search needs an objective of the "
-            "confusion matrix; a scorer with metadata of its own is called and not looked into."
-        )
-    if isinstance(given, str):
-        return _MOST_CALLS if is_called else given
-    if task.target.kind != BINARY:
-        raise ValueError(
-            "thresholds can be given for two classes only; for more classes, and for labels, leave "
-            "thresholds='exact'."
-        )
-    if isinstance(given, Integral):
-        return int(given)
-    array = np.asarray(given)
-    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iuf" or np.isnan(array).any():
-        raise ValueError(
-            "thresholds must be 'exact', 'bayes', an integer, or a one-dimensional array of "
-            f"numbers; found {given!r}."
-        )
-    return array.astype(np.float64)
-
-
 def scored_rows(found: OutOfFold, task: Task, sample_weight: Values | None) -> ScoredRows:
     """Put scores, labels, weights and costs together.
 
@@ -379,81 +331,6 @@ def _refuse_constant(rows: ScoredRows) -> None:
         raise ValueError(
             "The provided estimator makes constant predictions. Therefore, it is impossible to "
             "optimize the decision threshold."
-        )
-
-
-def refuse_missing(
-    task: Task, groups: Sequence[Codes], weight: Values | None, aggregate: str
-) -> None:
-    """Refuse rows to tune on in which the objective or the bound is undefined.
-
-    Parameters
-    ----------
-    task : Task
-        Labels and what makes decisions good.
-    groups : sequence of ndarray of int
-        Positions of the rows that each fold scores.
-    weight : ndarray of shape (n,) or None
-        Weights of all rows in the objective.
-    aggregate : {"pooled", "mean"}
-        How folds are put together.
-
-    Raises
-    ------
-    ValueError
-        If one of two classes is missing and needed; for more classes, and for labels, averages are
-        over what there is.
-    """
-    bound = [] if task.constraint is None else [task.constraint.objective]
-    needs = any(objective.needs_every_class for objective in [task.objective, *bound])
-    if task.target.kind != BINARY or not needs:
-        return
-    is_mean = aggregate == "mean" and len(groups) > 1
-    for number, rows in enumerate(groups if is_mean else [np.concatenate(groups)], start=1):
-        weighing = rows if weight is None else rows[weight[rows] > 0]
-        counts = np.bincount(task.target.codes[weighing], minlength=2)
-        if len(weighing) > 0 and not counts.all():
-            where = f"fold {number}" if is_mean else "the rows to tune on"
-            cure = "fewer folds, or aggregate='pooled'" if is_mean else "or more rows of it"
-            name = task.target.classes.tolist()[int(counts.argmin())]
-            raise ValueError(
-                f"There is no row of class {name!r} in {where}, so {task.goal.name} is undefined "
-                f"there; use a stratified splitter, {cure}."
-            )
-
-
-def warn_of_few(rows: ScoredRows, task: Task) -> None:
-    """Warn where few rows of a class carry the choice.
-
-    Parameters
-    ----------
-    rows : ScoredRows
-        What is searched.
-    task : Task
-        Labels.
-
-    Warns
-    -----
-    UserWarning
-        If there are fewer than 10.
-    """
-    target = rows.target
-    if rows.repeats > 1:
-        target = target[np.unique(rows.index, return_index=True)[1]]
-    if task.target.kind == MULTILABEL:
-        sizes = np.stack([(target == 0).sum(axis=0), (target == 1).sum(axis=0)]).min(axis=0)
-        name = f"label {int(sizes.argmin())}"
-    else:
-        sizes = np.bincount(target, minlength=len(task.target.classes))
-        decided = int(sizes.argmin())
-        code = abs(decided - 1 + task.positive) if task.target.kind == BINARY else decided
-        name = f"class {task.target.classes.tolist()[code]!r}"
-    if sizes.min() < _FEW_ROWS:
-        warnings.warn(
-            f"Only {int(sizes.min())} rows of {name} carry the choice of the decision rule; with "
-            "other rows it may come out very different.",
-            UserWarning,
-            stacklevel=3,
         )
 
 
