@@ -17,7 +17,7 @@ from sk_imbalance_nn.decisions.rules import log_of
 from sk_imbalance_nn.decisions.scored import ScoredRows
 from sk_imbalance_nn.decisions.scoring import goal_of
 
-quick = settings(deadline=None, max_examples=10)
+quick = settings(deadline=None, max_examples=6)
 NAMES = [
     "accuracy",
     "f1_macro",
@@ -218,7 +218,7 @@ def test_integer_weights_are_repeated_rows(rows, times):
 
 
 @pytest.mark.parametrize("text", ["accuracy >= 0.6", "recall_macro >= 0.5", "cost <= 2"])
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=6)
 @given(problems(kinds=["probabilities", "zeros", "values"]), aggregates)
 def test_constraint_comes_before_the_objective(text, rows, aggregate):
     constraint = constraint_of(text)

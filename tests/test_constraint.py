@@ -9,7 +9,7 @@ from sklearn.metrics import make_scorer, precision_score, zero_one_loss
 from sk_imbalance_nn.decisions.constraint import constraint_of
 from sk_imbalance_nn.decisions.counts import Counts
 
-quick = settings(deadline=None, max_examples=60)
+quick = settings(deadline=None, max_examples=30)
 
 TRUE = np.repeat([0, 0, 1, 1], [70, 10, 8, 12])
 PRED = np.repeat([0, 1, 0, 1], [70, 10, 8, 12])

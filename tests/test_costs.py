@@ -9,7 +9,7 @@ from hypothesis.extra import numpy as hnp
 from sk_imbalance_nn.decisions.costs import bayes_threshold, check_cost_matrix, check_row_cost
 from sk_imbalance_nn.decisions.rules import ArgmaxRule, CostRule, ThresholdRule, log_of
 
-quick = settings(deadline=None, max_examples=60)
+quick = settings(deadline=None, max_examples=30)
 amounts = st.floats(-50, 50).map(lambda amount: round(amount, 2))
 
 

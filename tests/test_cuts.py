@@ -10,7 +10,7 @@ from sklearn.metrics import confusion_matrix
 
 from sk_imbalance_nn.decisions.cuts import Cuts
 
-quick = settings(deadline=None, max_examples=60)
+quick = settings(deadline=None, max_examples=30)
 INF = float("inf")
 NEIGHBOURS = [0.5, float(np.nextafter(0.5, 0)), float(np.nextafter(0.5, 1))]
 HARD = [*NEIGHBOURS, 0.0, -0.0, 5e-324, -5e-324, 1e-308, 1.7e308, -1.7e308, 1.0, -3.5, 0.25]

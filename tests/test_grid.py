@@ -14,7 +14,7 @@ from sk_imbalance_nn.decisions.scored import ScoredRows
 from sk_imbalance_nn.decisions.scoring import goal_of
 from sk_imbalance_nn.decisions.sweep import Sweep
 
-quick = settings(deadline=None, max_examples=30)
+quick = settings(deadline=None, max_examples=15)
 F1 = goal_of("f1").objective
 
 

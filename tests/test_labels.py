@@ -22,7 +22,7 @@ from sk_imbalance_nn.decisions.scored import ScoredRows
 from sk_imbalance_nn.decisions.scorers import score_of_named
 from sk_imbalance_nn.decisions.scoring import goal_of
 
-quick = settings(deadline=None, max_examples=15)
+quick = settings(deadline=None, max_examples=8)
 LEVELS = [0.0, 0.2, 0.4, float(np.nextafter(0.5, 0)), 0.5, 0.7, 1.0]
 
 AVERAGES = ("macro", "weighted", "micro", "samples")

@@ -162,5 +162,5 @@ def test_class_of_the_threshold_is_on_the_axis():
 
 
 def test_other_classifiers_are_refused_with_the_cure():
-    with pytest.raises(TypeError, match="found LogisticRegression.*cv='prefit'"):
+    with pytest.raises(TypeError, match=r"found LogisticRegression.*cv='prefit'"):
         ThresholdCurveDisplay.from_estimator(LogisticRegression().fit(X, Y), X, Y)

@@ -16,7 +16,7 @@ from sk_imbalance_nn.balancing.priors import (
     softmax_output_bias,
 )
 
-quick = settings(deadline=None, max_examples=60)
+quick = settings(deadline=None, max_examples=30)
 shares = st.floats(1e-5, 1 - 1e-5)
 
 

@@ -14,7 +14,7 @@ from sk_imbalance_nn.decisions.scoring import goal_of
 from sk_imbalance_nn.decisions.selection import Curve, eligible, log_odds_of, middle, select
 from sk_imbalance_nn.decisions.sweep import Sweep
 
-quick = settings(deadline=None, max_examples=50)
+quick = settings(deadline=None, max_examples=25)
 INF = float("inf")
 SYMMETRIC = ["accuracy", "balanced_accuracy", "matthews_corrcoef", "geometric_mean", "f1_macro"]
 

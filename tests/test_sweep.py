@@ -19,7 +19,7 @@ from sk_imbalance_nn.decisions.sweep import Sweep
 from sk_imbalance_nn.decisions.uncertainty import standard_error
 
 quick = settings(deadline=None, max_examples=8)
-careful = settings(deadline=None, max_examples=20)
+careful = settings(deadline=None, max_examples=10)
 INF = float("inf")
 LEVELS = [-1.5, 0.0, float(np.nextafter(0.5, 0)), 0.5, float(np.nextafter(0.5, 1)), 1.0]
 

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from sk_imbalance_nn.decisions.target import Target
 
-quick = settings(deadline=None, max_examples=50)
+quick = settings(deadline=None, max_examples=20)
 
 names = st.sampled_from(["ham", "spam", "eggs", "", "1"])
 labels = st.one_of(

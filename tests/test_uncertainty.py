@@ -11,7 +11,7 @@ from sk_imbalance_nn.decisions.objectives import NAMED
 from sk_imbalance_nn.decisions.scoring import goal_of
 from sk_imbalance_nn.decisions.uncertainty import counts_of_matrices, standard_error
 
-quick = settings(deadline=None, max_examples=50)
+quick = settings(deadline=None, max_examples=25)
 COSTS = np.array([[0.0, 1.0, 3.0], [7.0, -1.0, 2.0], [4.0, 2.0, 0.0]])
 NAMES = ["f1", "recall", "precision", "balanced_accuracy", "matthews_corrcoef", "cost"]
 N_ROWS = 3000

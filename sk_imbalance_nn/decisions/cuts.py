@@ -115,11 +115,17 @@ class Cuts:
         """
         levels = self.levels
         upper, lower = levels[:-1], levels[1:]
+        found = np.empty(len(self))
+        found[0], found[-1] = np.inf, min(lowest, levels[-1])
+        halfway = found[1:-1]
         with np.errstate(invalid="ignore", over="ignore"):
-            halfway = lower + (upper - lower) / 2
+            np.subtract(upper, lower, out=halfway)
+            halfway /= 2
+            halfway += lower
         # Neighbouring floats, or an infinite one, leave no room between: the upper score itself.
-        between = np.where(np.isfinite(halfway) & (halfway > lower), halfway, upper)
-        return np.concatenate([[np.inf], between, [min(lowest, levels[-1])]])
+        no_room = ~((halfway > lower) & (halfway < np.inf))
+        halfway[no_room] = upper[no_room]
+        return found
 
     def at(self, thresholds: npt.ArrayLike) -> npt.NDArray[np.intp]:
         """Find the cut that each threshold makes.
@@ -171,20 +177,28 @@ class Cuts:
             With n_cuts alternatives, in the order of `thresholds`.
         """
         found = positive[self.order]
+        # Filled in place: of a million cuts, fresh memory costs more than the sums.
+        hits, predicted = np.empty((2, len(self))), np.empty((2, len(self)))
         if weight is None:
-            true_alarms = self._running(found)
-            false_alarms = np.append(0.0, self.ends + 1.0) - true_alarms
+            self._running(found, out=hits[1])
+            predicted[1, 0] = 0.0
+            np.add(self.ends, 1, out=predicted[1, 1:])
+            np.subtract(predicted[1], hits[1], out=hits[0])
         else:
             # A sum for each class on its own stands still where it gains nothing, so that what is
             # left of the class ends at an exact zero.
             weights = weight[self.order]
-            true_alarms = self._running(np.where(found, weights, 0.0))
-            false_alarms = self._running(np.where(found, 0.0, weights))
-        n_positive, n_negative = true_alarms[-1], false_alarms[-1]
-        rejections, misses = n_negative - false_alarms, n_positive - true_alarms
+            self._running(np.where(found, weights, 0.0), out=hits[1])
+            self._running(np.where(found, 0.0, weights), out=hits[0])
+            np.add(hits[0], hits[1], out=predicted[1])
+        n_negative, n_positive = hits[:, -1].copy()
+        # What is right of the others: those that raised no alarm.
+        np.subtract(n_negative, hits[0], out=hits[0])
+        np.subtract(n_positive, hits[1], out=predicted[0])
+        predicted[0] += hits[0]
         counts = Counts(
-            hits=np.stack([rejections, true_alarms]),
-            predicted=np.stack([rejections + misses, true_alarms + false_alarms]),
+            hits=hits,
+            predicted=predicted,
             actual=np.array([[n_negative], [n_positive]]),
             total=np.array([n_negative + n_positive]),
         )
@@ -197,7 +211,12 @@ class Cuts:
             return counts.costing(cost_matrix)
         return counts
 
-    def _running(self, amounts: npt.NDArray[np.generic]) -> Values:
+    def _running(self, amounts: npt.NDArray[np.generic], out: Values | None = None) -> Values:
         """Sum what stands above each cut."""
-        sums = np.cumsum(amounts, dtype=np.intp if amounts.dtype == bool else np.float64)
-        return np.append(0.0, sums if len(self.ends) == len(sums) else sums[self.ends])
+        sums = np.empty(len(self)) if out is None else out
+        sums[0] = 0.0
+        if len(self.ends) == len(amounts):
+            np.cumsum(amounts, dtype=np.float64, out=sums[1:])
+        else:
+            sums[1:] = np.cumsum(amounts, dtype=np.float64)[self.ends]
+        return sums

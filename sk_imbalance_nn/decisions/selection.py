@@ -99,7 +99,9 @@ def eligible(values: Values, lacking: Values | None) -> Values:
     ndarray of shape (..., n_thresholds)
         Without NaN.
     """
-    values = np.where(np.isnan(values), -np.inf, values)
+    undefined = np.isnan(values)
+    if undefined.any():
+        values = np.where(undefined, -np.inf, values)
     if lacking is None:
         return values
     reachable = np.where(values > -np.inf, lacking, np.inf)

@@ -126,26 +126,30 @@ class Sweep:
         Curve
             Its thresholds descend.
         """
+        at: npt.NDArray[np.intp] | slice
         if thresholds is None:
-            at = np.arange(len(self.cuts))
-            where = self.cuts.thresholds(self.lowest)
+            at, where = slice(None), self.cuts.thresholds(self.lowest)
         else:
             where = np.unique(np.asarray(thresholds, dtype=np.float64))[::-1]
             at = self.cuts.at(where)
-        # No threshold excludes a score of infinity.
-        values = np.where((at > 0) | (self.cuts.scores[0] < np.inf), self._values[at], -np.inf)
         return Curve(
             where,
-            values,
+            self._values[at],
             alarm_rate=(self.pooled.predicted[1] / self.pooled.total)[at],
             over_folds=lambda: self._over_folds(self.objective)[:, at],
-            error_at=lambda position: self._error_at(int(at[position])),
+            error_at=lambda position: self._error_at(
+                position if isinstance(at, slice) else int(at[position])
+            ),
             lacking=None if self.constraint is None else self._lacking[at],
         )
 
     @cached_property
     def _values(self) -> Values:
-        return self._aggregated(self.objective)
+        values = self._aggregated(self.objective)
+        if not self.cuts.possible[0]:
+            # No threshold excludes a score of infinity.
+            values[0] = -np.inf
+        return values
 
     @cached_property
     def _bounded(self) -> Values:
