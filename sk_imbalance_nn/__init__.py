@@ -7,10 +7,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sk_imbalance_nn.balancing.class_weight import effective_number_weights
     from sk_imbalance_nn.balancing.priors import correct_prior
     from sk_imbalance_nn.classifier import BalancedKerasClassifier
     from sk_imbalance_nn.networks.heads import output_layer
     from sk_imbalance_nn.plotting import ThresholdCurveDisplay
+    from sk_imbalance_nn.report import imbalance_report
     from sk_imbalance_nn.threshold import ThresholdOptimizerCV
     from sk_imbalance_nn.training.compile_cache import (
         clear_compile_cache,
@@ -27,6 +29,8 @@ __all__ = [
     "clear_compile_cache",
     "compile_cache_info",
     "correct_prior",
+    "effective_number_weights",
+    "imbalance_report",
     "output_layer",
     "set_compile_cache_size",
 ]
@@ -38,6 +42,8 @@ _HOMES = {
     "clear_compile_cache": "sk_imbalance_nn.training.compile_cache",
     "compile_cache_info": "sk_imbalance_nn.training.compile_cache",
     "correct_prior": "sk_imbalance_nn.balancing.priors",
+    "effective_number_weights": "sk_imbalance_nn.balancing.class_weight",
+    "imbalance_report": "sk_imbalance_nn.report",
     "output_layer": "sk_imbalance_nn.networks.heads",
     "set_compile_cache_size": "sk_imbalance_nn.training.compile_cache",
 }

@@ -42,8 +42,9 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
     """Keras network as a scikit-learn classifier that is trained to see the rare class.
 
     A superset of ``scikeras.wrappers.KerasClassifier``: parameters with the prefixes ``model__``,
-    ``optimizer__``, ``loss__``, ``metrics__``, ``callbacks__``, ``compile__``, ``fit__`` and
-    ``predict__`` go where they say, other names go to the function that builds the network.
+    ``optimizer__``, ``loss__``, ``metrics__``, ``callbacks__``, ``sampler__``, ``compile__``,
+    ``fit__`` and ``predict__`` go where they say, other names go to the function that builds the
+    network.
 
     Parameters
     ----------
@@ -58,19 +59,42 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         for each fit. Not used by builders that compile. With the schedule,
         ``optimizer__learning_rate`` is where it starts; it ends after ``min(epochs, 50)`` epochs.
     loss : str, class, callable or keras.losses.Loss, default="auto"
-        "auto" is the cross-entropy that fits the target and the last layer.
+        "auto" is the cross-entropy that fits the target and the last layer. Also "focal",
+        "logit_adjusted", "balanced_softmax", "ldam" and "asymmetric", which are told the target,
+        the last layer and the classes' frequencies; ``loss__gamma`` and the like are their
+        parameters, see `sk_imbalance_nn.losses`.
     metrics : list or dict of str, class or keras.metrics.Metric, default=None
         Keras metrics for `history_`. Named by strings they mean the same for every last layer,
         and see every class: ``"Precision"`` of several classes is their macro average. For binary
         targets the second of `classes_` is the positive one, as in scikit-learn.
-    class_weight : {"balanced", "effective"}, dict, array-like or None, default="balanced"
+    class_weight : {"auto", "balanced", "effective"}, dict, callable, array-like or None, \
+            default="auto"
         "balanced": inverse to the classes' frequencies. "effective": by the effective number of
-        rows (Cui et al. 2019, with beta 0.9999). A dict is keyed by labels. For multilabel
-        targets: a weight for each label's positives, or a pair (for its negatives, for its
-        positives), as an array or as a dict keyed by column. Multiplies ``sample_weight``.
-        The product is scaled to a mean of one, so that only ratios matter.
+        rows (Cui et al. 2019, with beta 0.9999). Both go by what a sampler shows, so that they
+        balance what it left unbalanced. "auto": "balanced", but None with a loss that makes up
+        for frequencies itself ("logit_adjusted", "balanced_softmax", "asymmetric"). A dict is
+        keyed by labels. A callable takes the counts of the classes. For multilabel targets: a
+        weight for each label's positives, or a pair (for its negatives, for its positives), as an
+        array or as a dict keyed by column. Multiplies ``sample_weight``. The product is scaled to
+        a mean of one, so that only ratios matter.
+    sampler : {"over", "under", "balanced"}, imbalanced-learn sampler or None, default=None
+        Which of the training rows an epoch sees; rows that validate are split off before.
+        "over" repeats rows of rare classes, "under" leaves rows of frequent ones out, "balanced"
+        does both and keeps the epoch's length; each draws anew for each epoch, such that all rows
+        come round, and spreads the classes evenly over the batches. ``sampler__sampling_strategy``
+        takes imbalanced-learn's words, ratios and dicts. Of imbalanced-learn's samplers,
+        ``RandomOverSampler`` and ``RandomUnderSampler`` draw anew too, others resample once a fit;
+        those that make rows need tables. ``fit__steps_per_epoch`` shortens long epochs.
     output_bias : {"auto"} or None, default="auto"
         "auto": the bias of a new output layer starts at the log prior that training will see.
+    correct_prior : bool, "balanced", float or array-like, default=False
+        The prior that predictions refer to. False: `training_prior_`, the one that weights and
+        sampling made. True: `class_prior_`, the one of the data, also undoing what the losses
+        named above do to probabilities; then most rows of a rare class may lie below 0.5, and
+        the threshold is a matter of its own. "balanced": equally frequent classes. A float, for
+        the share of positives of two classes, or an array with that of each class or label: a
+        prior known from elsewhere. It is read when predicting, so `set_params` serves after
+        `fit` too.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when `scoring` on the validation rows no longer improves, and keep the best
         epoch. "auto": if the validation rows hold at least 20 of the rarest class and no
@@ -136,7 +160,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
     class_prior_ : ndarray of shape (n_classes,)
         Shares of the classes among the training rows; for multilabel targets of positives.
     training_prior_ : ndarray of shape (n_classes,)
-        The same after weighting: the prior that the probabilities refer to.
+        The same after sampling and weighting: the prior that training saw.
     n_features_in_ : int
         Columns seen in `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -155,9 +179,11 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
 
     Notes
     -----
-    Probabilities refer to `training_prior_`: with ``class_weight="balanced"`` a probability of
-    one half means that a row is as likely as any to belong to either class when the two are
-    equally frequent.
+    Probabilities refer to `training_prior_` unless `correct_prior` says otherwise: with
+    ``class_weight="balanced"`` a probability of one half means that a row is as likely as any to
+    belong to either class when the two are equally frequent. Those of the losses "focal", "ldam"
+    and "asymmetric" refer to no prior exactly, those of "logit_adjusted" to equally frequent
+    classes; ``correct_prior`` knows the way back from each.
 
     Examples
     --------
@@ -171,8 +197,25 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
         "model": [callable, None],
-        "class_weight": [StrOptions({"balanced", "effective"}), Mapping, "array-like", None],
+        "class_weight": [
+            StrOptions({"auto", "balanced", "effective"}),
+            Mapping,
+            callable,
+            "array-like",
+            None,
+        ],
+        "sampler": [
+            StrOptions({"over", "under", "balanced"}),
+            HasMethods(["fit_resample"]),
+            None,
+        ],
         "output_bias": [StrOptions({"auto"}), None],
+        "correct_prior": [
+            "boolean",
+            StrOptions({"balanced"}),
+            Interval(Real, 0, 1, closed="neither"),
+            "array-like",
+        ],
         "early_stopping": ["boolean", StrOptions({"auto"})],
         "validation_split": [
             Interval(Real, 0, 1, closed="left"),
@@ -204,8 +247,10 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         optimizer: Any = "auto",
         loss: Any = "auto",
         metrics: Any = None,
-        class_weight: Any = "balanced",
+        class_weight: Any = "auto",
+        sampler: Any = None,
         output_bias: str | None = "auto",
+        correct_prior: Any = False,
         early_stopping: bool | str = "auto",
         validation_split: Any = None,
         scoring: Any = "average_precision",
@@ -228,7 +273,9 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         self.loss = loss
         self.metrics = metrics
         self.class_weight = class_weight
+        self.sampler = sampler
         self.output_bias = output_bias
+        self.correct_prior = correct_prior
         self.early_stopping = early_stopping
         self.validation_split = validation_split
         self.scoring = scoring
@@ -407,8 +454,8 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
-            Each row sums to one; for multilabel targets the probability of each label. They refer
-            to `training_prior_`.
+            Each row sums to one; for multilabel targets the probability of each label. Which
+            prior they refer to is `correct_prior`'s to say; by default `training_prior_`.
 
         Raises
         ------
@@ -518,7 +565,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         X = validate_inputs(self, X, reset=False)
         if self._callbacks_for_predict(options):
             outputs = self._predict_by_keras(self.feature_encoder_.transform(X), options)
-            return np.asarray(read(self._head.logits(outputs, are_logits=self._head.from_logits)))
+            return np.asarray(read(self._as_logits(outputs, self._head.from_logits)))
         x, batch_size = self.feature_encoder_.transform(X), self._batch_size_for_predict(X, options)
         return np.asarray(self._forward(x, batch_size, lambda part: read(self._as_logits(part))))
 

@@ -137,7 +137,11 @@ def test_mistaken_keys_are_not_ignored(class_weight, classes, message):
         ({0: None, 1: 1}, ValueError, "must hold a number"),
         ({0: [1, 2], 1: 1}, ValueError, "must hold a number"),
         ("balance", ValueError, "'balanced' or 'effective' if it is a string, found 'balance'"),
-        ([1, 5], TypeError, r"a dict from labels to weights, found \[1, 5\]"),
+        (
+            [1, 5],
+            TypeError,
+            r"a dict from labels to weights, or a function from counts to weights; found \[1, 5\]",
+        ),
     ],
 )
 def test_weights_that_mean_nothing_are_refused(class_weight, error, message):

@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.special import expit, logsumexp
 
 from sk_imbalance_nn import output_layer
+from sk_imbalance_nn.balancing.balance import balance_classes, balance_labels
 from sk_imbalance_nn.data.targets import BINARY, MULTICLASS, MULTILABEL
 from sk_imbalance_nn.networks.compiling import (
     check_same_loss,
@@ -691,10 +692,13 @@ def test_networks_without_an_output_bias_stay_as_they_are(last):
         np.testing.assert_array_equal(one, other)
 
 
+EVEN = balance_classes(None, np.arange(3), np.arange(3))
+
+
 def test_an_automatic_loss_becomes_that_of_the_head():
     model = network(3, "softmax")
     arguments = {"optimizer": "sgd", "loss": None, "metrics": ["accuracy"]}
-    head = compile_for_target(model, Output(3, "softmax"), arguments, MULTICLASS, 3)
+    head = compile_for_target(model, Output(3, "softmax"), arguments, MULTICLASS, 3, EVEN)
     assert isinstance(model.loss, HeadCrossentropy)
     assert model.loss.head == head
     assert arguments == {"optimizer": "sgd", "loss": None, "metrics": ["accuracy"]}
@@ -703,19 +707,23 @@ def test_an_automatic_loss_becomes_that_of_the_head():
 @pytest.mark.parametrize("loss", [["binary_crossentropy"], {"out": BCE()}, [HeadCrossentropy()]])
 def test_the_loss_of_a_single_output_may_stand_in_a_container(loss):
     model = network(1, "sigmoid")
-    compile_for_target(model, Output(1, "sigmoid"), {"optimizer": "sgd", "loss": loss}, BINARY, 2)
+    arguments = {"optimizer": "sgd", "loss": loss}
+    compile_for_target(model, Output(1, "sigmoid"), arguments, BINARY, 2, EVEN)
     assert not isinstance(model.loss, list | dict)
 
 
 def test_label_weights_wrap_the_loss_once_however_often_it_is_compiled():
-    model = network(3, "sigmoid")
+    model, three = network(3, "sigmoid"), np.eye(3, dtype=np.int64)
+    weighted = balance_labels(WEIGHTS, three)
     arguments = {"optimizer": "sgd", "loss": "binary_crossentropy"}
     for _ in range(2):
-        compile_for_target(model, Output(3, "sigmoid"), arguments, MULTILABEL, 3, WEIGHTS)
+        compile_for_target(model, Output(3, "sigmoid"), arguments, MULTILABEL, 3, weighted)
         assert isinstance(model.loss, LabelWeighted)
         assert not isinstance(model.loss.loss, LabelWeighted)
         arguments = compile_arguments_of(model, {})
-    compile_for_target(model, Output(3, "sigmoid"), arguments, MULTILABEL, 3, np.ones((3, 2)))
+    compile_for_target(
+        model, Output(3, "sigmoid"), arguments, MULTILABEL, 3, balance_labels(None, three)
+    )
     assert not isinstance(model.loss, LabelWeighted)
 
 

@@ -21,6 +21,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from helpers import EAGER, assert_same_network, weights_of
+from imblearn.over_sampling import SMOTE, RandomOverSampler
+from imblearn.pipeline import make_pipeline
 from scipy.special import expit
 from sklearn.base import clone, is_classifier
 from sklearn.calibration import CalibratedClassifierCV
@@ -47,6 +49,7 @@ from sk_imbalance_nn import (
     output_layer,
 )
 from sk_imbalance_nn._compat import seeded
+from sk_imbalance_nn.training.schedule import Schedule
 
 X, y = make_classification(150, 5, weights=[0.8], class_sep=1.5, random_state=0)
 ORDER = np.argsort(y, kind="stable")
@@ -881,3 +884,88 @@ def test_exact_thresholds_see_what_coarse_grids_miss(scoring):
     even = np.linspace(*fitted.predict_proba(rows)[[rows.argmin(), rows.argmax()], 1], 1000)
     assert exact >= max(best(100), best(1000), best(even))
     assert exact > peer.best_score_ + 0.005
+
+
+def memorising(meta):
+    hidden = keras.layers.Dense(64, activation="relu")
+    return keras.Sequential([keras.Input(meta["X_shape_"][1:]), hidden, output_layer(meta)])
+
+
+RARE_NOISE = np.random.default_rng(0).normal(size=(400, 20))
+RARE_LABELS = (np.arange(400) % 10 == 0).astype(int)
+
+
+@pytest.fixture(scope="module")
+def by_heart():
+    """A classifier that learns some hundred rows of noise by heart."""
+    return BalancedKerasClassifier(
+        memorising, optimizer__learning_rate=0.03, epochs=25, batch_size=64, random_state=0
+    )
+
+
+@pytest.mark.parametrize("sampler", ["over", SMOTE(random_state=0)], ids=str)
+def test_resampling_happens_within_the_folds(by_heart, sampler):
+    """Trap 19: of noise nothing can be learned, whatever a resampling before the folds says."""
+    resampler = RandomOverSampler(random_state=0) if sampler == "over" else sampler
+    leaking = cross_validate(
+        clone(by_heart).set_params(early_stopping=False),
+        *resampler.fit_resample(RARE_NOISE, RARE_LABELS),
+        scoring="roc_auc",
+        cv=2,
+    )["test_score"]
+    within = cross_validate(
+        clone(by_heart).set_params(early_stopping=False, sampler=sampler),
+        RARE_NOISE,
+        RARE_LABELS,
+        scoring="roc_auc",
+        cv=2,
+    )["test_score"]
+    assert leaking.mean() > 0.85
+    assert within.mean() < 0.65
+
+
+def test_no_resampled_row_reaches_the_score_that_stops_training(by_heart):
+    """Trap 20: a sampler as a step before the network leaks into the rows that it holds out."""
+    stopping = clone(by_heart).set_params(
+        early_stopping=True, validation_split=0.25, n_iter_no_change=25, scoring="roc_auc"
+    )
+    step = make_pipeline(RandomOverSampler(random_state=0), clone(stopping))
+    leaking = step.fit(RARE_NOISE, RARE_LABELS)[-1].best_validation_score_
+    within = stopping.set_params(sampler="over").fit(RARE_NOISE, RARE_LABELS)
+    assert leaking > 0.9
+    # The best of 25 epochs on 10 positives is above one half by chance.
+    assert within.best_validation_score_ < 0.75
+
+
+@pytest.fixture
+def plans(monkeypatch):
+    """The index plans of all epochs that are drawn from now on."""
+    drawn, plan = [], Schedule.plan
+    monkeypatch.setattr(Schedule, "plan", lambda *given: drawn.append(plan(*given)) or drawn[-1])
+    return drawn
+
+
+@pytest.mark.parametrize("sampler", [None, "over", "balanced"])
+def test_every_batch_holds_rare_rows(plans, sampler):
+    """Trap 26: of batches of 32 at 1.6 % four in ten or more hold no positive."""
+    labels = (np.arange(1000) % 62 == 0).astype(int)
+    rows = np.zeros((1000, 2), dtype=np.float32)
+    classifier(sampler=sampler, batch_size=32, epochs=2, run_eagerly=False).fit(rows, labels)
+    rare = [
+        int(labels[plan.indices[at : at + 32]].sum())
+        for plan in plans
+        for at in range(0, len(plan.indices) - 31, 32)
+    ]
+    if sampler is None:
+        assert np.mean(np.array(rare) > 0) < 0.65
+    else:
+        assert set(rare) == {16}
+
+
+def test_under_sampling_uses_all_rows_where_the_peers_generator_draws_once(plans):
+    """Trap 27: imbalanced-learn's generator shows 1,000 rows with 30 positives 60 of them."""
+    labels = (np.arange(1000) < 30).astype(int)
+    rows = np.zeros((1000, 2), dtype=np.float32)
+    classifier(sampler="under", batch_size=400, epochs=33, run_eagerly=False).fit(rows, labels)
+    assert [len(plan.indices) for plan in plans] == [60] * 33
+    assert len(np.unique(np.concatenate([plan.indices for plan in plans]))) == 1000

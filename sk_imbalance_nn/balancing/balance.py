@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,35 +23,42 @@ class Balance:
         What each class weighs, or each label's zeros and ones.
     row_factors : ndarray of shape (n_classes,) or (1,)
         Class weights, or for multilabel targets one factor, scaled so that they, times the
-        sample weights, have a mean of one over the training rows.
+        sample weights, have a mean of one over the rows of an epoch.
+    plain_factors : ndarray of shape (n_classes,) or (1,)
+        The same without class weights.
     prior, training_prior : ndarray of shape (n_classes,) or (n_labels,)
         Shares of the classes (of the positives) in the data, and as training sees them.
-    mass : ndarray of shape (n_classes,) or None
-        Sample weight seen of each class, over all calls that continue one training.
+    mass, seen : ndarray of shape (n_classes,) or (n_labels, 2)
+        Sample weight of each class, or of each label's zeros and ones, in the data and in the
+        epochs that a sampler makes of them. Of classes over all calls that continue one training.
     """
 
     weights: npt.NDArray[np.float64]
     row_factors: npt.NDArray[np.float64]
+    plain_factors: npt.NDArray[np.float64]
     prior: npt.NDArray[np.float64]
     training_prior: npt.NDArray[np.float64]
-    mass: npt.NDArray[np.float64] | None = None
+    mass: npt.NDArray[np.float64]
+    seen: npt.NDArray[np.float64]
 
 
 def balance_classes(
-    class_weight: str | Mapping[Any, float] | None,
+    class_weight: str | Mapping[Any, float] | Callable[[Any], Any] | None,
     codes: npt.NDArray[np.intp],
     classes: npt.NDArray[Any],
     sample_weight: npt.NDArray[np.float64] | None = None,
     earlier: Balance | None = None,
     *,
     several: bool = True,
+    copies: npt.NDArray[np.float64] | None = None,
+    mass: npt.NDArray[np.float64] | None = None,
 ) -> Balance:
     """Balance classes that exclude each other.
 
     Parameters
     ----------
-    class_weight : {"balanced", "effective"}, dict or None
-        The rule.
+    class_weight : {"balanced", "effective"}, dict, callable or None
+        The rule. Counts are those of the rows that a sampler shows: weights balance what it left.
     codes : ndarray of shape (n,)
         The training rows' classes.
     classes : ndarray of shape (n_classes,)
@@ -62,6 +69,10 @@ def balance_classes(
         Of the training that this one continues: its rows count as well.
     several : bool, default=True
         Whether rows of one class only are refused; a part of a training may hold no others.
+    copies : ndarray of shape (n,), default=None
+        How often a sampler shows each row in an epoch; by default once.
+    mass : ndarray of shape (n_classes,), default=None
+        Weight of each class in the data, where the rows given are others that were made of them.
 
     Returns
     -------
@@ -80,9 +91,13 @@ def balance_classes(
     (array([0.75, 0.25]), array([0.5, 0.5]))
     """
     n_classes = len(classes)
-    mass = np.bincount(codes, sample_weight, n_classes).astype(np.float64)
-    if earlier is not None and earlier.mass is not None:
-        mass = mass + earlier.mass
+    seen = np.bincount(codes, times(copies, sample_weight), n_classes).astype(np.float64)
+    if mass is None:
+        mass = np.bincount(codes, sample_weight, n_classes).astype(np.float64)
+    if copies is not None:
+        seen = _tidied(seen)
+    if earlier is not None:
+        mass, seen = mass + earlier.mass, seen + earlier.seen
     elif several and np.count_nonzero(mass) < 2:
         only = classes.tolist()[mass.argmax()]
         raise ValueError(
@@ -90,13 +105,15 @@ def balance_classes(
             "of positive weight of two classes or more."
         )
     every_class = np.arange(n_classes)
-    weights = class_weights(class_weight, every_class, classes, sample_weight=mass)
+    weights = class_weights(class_weight, every_class, classes, sample_weight=seen)
     return Balance(
         weights=weights,
-        row_factors=scaled_weights(weights, codes, sample_weight),
+        row_factors=scaled_weights(weights, codes, sample_weight, copies),
+        plain_factors=scaled_weights(np.ones(n_classes), codes, sample_weight, copies),
         prior=class_prior(every_class, mass, n_classes),
-        training_prior=class_prior(every_class, mass * weights, n_classes),
+        training_prior=class_prior(every_class, seen * weights, n_classes),
         mass=mass,
+        seen=seen,
     )
 
 
@@ -104,17 +121,22 @@ def balance_labels(
     class_weight: Any,
     y: npt.NDArray[np.int64],
     sample_weight: npt.NDArray[np.float64] | None = None,
+    *,
+    copies: npt.NDArray[np.float64] | None = None,
 ) -> Balance:
     """Balance the labels of a multilabel target, each on its own.
 
     Parameters
     ----------
-    class_weight : {"balanced", "effective"}, array-like, dict or None
-        The rule, or weights a label, as `label_weights` takes them.
+    class_weight : {"balanced", "effective"}, array-like, dict, callable or None
+        The rule, or weights a label, as `label_weights` takes them. Counts are those of the rows
+        that a sampler shows.
     y : ndarray of shape (n, n_labels)
         The training rows' labels, zeros and ones.
     sample_weight : ndarray of shape (n,), default=None
         The rows' own weights.
+    copies : ndarray of shape (n,), default=None
+        How often a sampler shows each row in an epoch; by default once.
 
     Returns
     -------
@@ -131,12 +153,41 @@ def balance_labels(
     >>> balance_labels("balanced", np.array([[0], [0], [0], [1]])).weights.round(3).tolist()
     [[0.667, 2.0]]
     """
-    weights = label_weights(class_weight, y, sample_weight)
-    prior = class_prior(y, sample_weight)
-    sides = weights * np.column_stack([1 - prior, prior])
+    shown = times(copies, sample_weight)
+    weights = label_weights(class_weight, y, shown)
+    mass, seen = _mass_of_labels(y, sample_weight), _mass_of_labels(y, shown)
+    sides = weights * seen
+    no_codes = np.zeros(len(y), dtype=np.intp)
+    factors = scaled_weights(np.ones(1), no_codes, sample_weight, copies)
     return Balance(
         weights=weights,
-        row_factors=scaled_weights(np.ones(1), np.zeros(len(y), dtype=np.intp), sample_weight),
-        prior=prior,
+        row_factors=factors,
+        plain_factors=factors,
+        prior=class_prior(y, sample_weight),
         training_prior=sides[:, 1] / np.maximum(sides.sum(axis=1), np.finfo(float).tiny),
+        mass=mass,
+        seen=seen,
     )
+
+
+def _tidied(mass: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return sums of parts such as 1/3 to twelve digits, so that equal shares are equal."""
+    step = 10.0 ** (np.floor(np.log10(mass.max(initial=1e-300))) - 11)
+    return np.asarray(np.round(mass / step) * step)
+
+
+def times(
+    one: npt.NDArray[np.float64] | None, other: npt.NDArray[np.float64] | None
+) -> npt.NDArray[np.float64] | None:
+    """Multiply weights of rows, where None stands for ones."""
+    if one is None or other is None:
+        return other if one is None else one
+    return np.asarray(one * other)
+
+
+def _mass_of_labels(
+    y: npt.NDArray[np.int64], weight: npt.NDArray[np.float64] | None
+) -> npt.NDArray[np.float64]:
+    rows = np.ones(len(y)) if weight is None else weight
+    ones = rows @ (y == 1)
+    return np.column_stack([rows.sum() - ones, ones])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+Rows: TypeAlias = npt.NDArray[np.integer[Any]]
+_OFFSETS = 2**20
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,9 +115,60 @@ def shuffled_plan(
     >>> shuffled_plan(5, 2, np.random.default_rng(0)).indices.tolist()
     [2, 4, 3, 0, 1]
     """
-    # Half the memory where they suffice; the order does not depend on the type.
-    kind = np.int32 if n_rows <= np.iinfo(np.int32).max else np.intp
-    rows: npt.NDArray[np.integer[Any]] = np.arange(n_rows, dtype=kind)
+    rows: Rows = np.arange(n_rows, dtype=index_type(n_rows))
     if shuffle:
         rng.shuffle(rows)
     return EpochPlan(rows, batch_size)
+
+
+def index_type(n_rows: int) -> type[np.signedinteger[Any]]:
+    """Return the type of row indices: half the memory where it suffices.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of rows.
+
+    Returns
+    -------
+    type
+        ``np.int32`` or ``np.intp``; no order depends on which.
+    """
+    return np.int32 if n_rows <= np.iinfo(np.int32).max else np.intp
+
+
+def interleaved(groups: Sequence[Rows], rng: np.random.Generator) -> Rows:
+    """Spread groups of rows evenly over one sequence.
+
+    The k-th of the m rows of a group stands at (k + u) / m of the way, where u is drawn at random
+    for each group: systematic sampling, as in Madow and Madow (1944). Of any B rows in succession
+    (a batch), a group that makes up a share p of all rows holds fewer than 1 + p (G - 2) rows more
+    or less than p B, where G is the number of groups. Two groups are therefore never off by a
+    whole row, and groups of equal size not at all where B is a multiple of G.
+
+    Parameters
+    ----------
+    groups : sequence of ndarray of int
+        The rows of each group, in the order in which they are to come.
+    rng : numpy.random.Generator
+        Source of where each group starts.
+
+    Returns
+    -------
+    ndarray of int
+        All rows of all groups.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> interleaved([np.array([1, 2, 3, 4, 5, 6]), np.array([10, 20])], rng).tolist()
+    [1, 2, 10, 3, 4, 5, 20, 6]
+    """
+    held = [group for group in groups if len(group)]
+    if len(held) < 2:
+        return np.concatenate(groups)
+    # Steps of 2^-20 keep k + u exact, so that rounding never swaps rows of groups of equal size.
+    starts = rng.integers(_OFFSETS, size=len(held)) / _OFFSETS
+    places = [(np.arange(len(g)) + u) / len(g) for g, u in zip(held, starts, strict=True)]
+    order = np.argsort(np.concatenate(places), kind="stable")
+    return np.asarray(np.concatenate(held)[order])

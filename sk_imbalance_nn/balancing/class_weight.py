@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from numbers import Real
 from typing import Any
@@ -13,8 +13,66 @@ import numpy.typing as npt
 _EFFECTIVE_BETA = 0.9999  # the value with which Cui et al. report their long-tailed results
 
 
+def effective_number_weights(
+    counts: npt.ArrayLike, beta: float = _EFFECTIVE_BETA
+) -> npt.NDArray[np.float64]:
+    """Weigh classes by the inverse of their effective number of rows.
+
+    Rows of a class overlap in what they teach, so its n-th row is worth beta^(n-1) of its first:
+    n rows count for (1 - beta^n) / (1 - beta) [1]_. With ``beta=0`` all classes weigh the same,
+    as beta approaches 1 weights become inverse to the counts.
+
+    Parameters
+    ----------
+    counts : array-like of shape (..., n_classes)
+        Rows of each class, or the sum of their weights.
+    beta : float, default=0.9999
+        At least 0 and below 1.
+
+    Returns
+    -------
+    ndarray of the shape of `counts`, float64
+        Weights with a mean of one over the classes that have rows; a class without weighs one.
+
+    Raises
+    ------
+    ValueError
+        If `beta` is out of range or a count is negative.
+
+    References
+    ----------
+    .. [1] Cui, Jia, Lin, Song, Belongie (2019). Class-balanced loss based on effective number of
+       samples. CVPR, proposition 1.
+
+    Examples
+    --------
+    >>> effective_number_weights([5000, 500, 50]).round(4)
+    array([0.0341, 0.2752, 2.6907])
+
+    As a rule for the classifier, with another beta:
+
+    >>> from functools import partial
+    >>> from sk_imbalance_nn import BalancedKerasClassifier
+    >>> rule = partial(effective_number_weights, beta=0.99)
+    >>> classifier = BalancedKerasClassifier(class_weight=rule)
+    """
+    mass = np.asarray(counts, dtype=np.float64)
+    if not 0 <= beta < 1:
+        raise ValueError(f"beta must be at least 0 and below 1, found {beta!r}.")
+    if not (mass >= 0).all():
+        raise ValueError(f"counts must be at least 0, found {mass.min()!r}.")
+    present = mass > 0
+    # 1 - b^n by expm1: exact for small counts, where b^n is close to one.
+    log_beta = np.log(beta) if beta else -np.inf
+    worth = np.where(present, -np.expm1(np.where(present, mass, 1.0) * log_beta), 1.0)
+    inverse = np.where(present, 1.0 / worth, 0.0)
+    total = inverse.sum(axis=-1, keepdims=True)
+    weights = inverse * present.sum(axis=-1, keepdims=True) / np.where(total > 0, total, 1.0)
+    return np.where(present, weights, 1.0)
+
+
 def class_weights(
-    class_weight: str | Mapping[Any, float] | None,
+    class_weight: str | Mapping[Any, float] | Callable[[Any], Any] | None,
     codes: npt.ArrayLike,
     classes: npt.ArrayLike,
     sample_weight: npt.ArrayLike | None = None,
@@ -26,12 +84,12 @@ def class_weights(
 
     Parameters
     ----------
-    class_weight : {"balanced", "effective"}, mapping or None
+    class_weight : {"balanced", "effective"}, mapping, callable or None
         None: all ones. "balanced": n / (C n_c) for the C classes that occur, as in
         `sklearn.utils.class_weight.compute_class_weight` (King and Zeng, 2001). "effective":
-        inverse effective number of samples, (1 - b) / (1 - b^n_c) with b = 0.9999, scaled to mean
-        one [1]_. A mapping goes from labels as they stand in the user's y to weights; classes
-        that it leaves out weigh one.
+        `effective_number_weights` with beta 0.9999. A mapping goes from labels as they stand in
+        the user's y to weights; classes that it leaves out weigh one. A callable takes the counts
+        of all classes and returns their weights.
     codes : array-like of shape (n,)
         Position of each row's class in `classes`.
     classes : array-like of shape (n_classes,)
@@ -53,11 +111,6 @@ def class_weights(
     TypeError
         If `class_weight` is of another type.
 
-    References
-    ----------
-    .. [1] Cui, Jia, Lin, Song, Belongie (2019). Class-balanced loss based on effective number of
-       samples. CVPR, proposition 1.
-
     Examples
     --------
     >>> class_weights("balanced", [0, 0, 0, 1], ["no", "yes"])
@@ -68,7 +121,7 @@ def class_weights(
     labels = np.asarray(classes)
     if class_weight is None:
         return np.ones(len(labels))
-    if isinstance(class_weight, str):
+    if isinstance(class_weight, str) or callable(class_weight):
         mass = np.bincount(
             np.asarray(codes),
             None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64),
@@ -78,13 +131,13 @@ def class_weights(
     if isinstance(class_weight, Mapping):
         return _weights_by_label(class_weight, labels)
     raise TypeError(
-        "class_weight must be None, 'balanced', 'effective' or a dict from labels to weights, "
-        f"found {class_weight!r}."
+        "class_weight must be None, 'balanced', 'effective', a dict from labels to weights, or a "
+        f"function from counts to weights; found {class_weight!r}."
     )
 
 
 def label_weights(
-    class_weight: str | Mapping[int, Any] | npt.ArrayLike | None,
+    class_weight: str | Mapping[int, Any] | Callable[[Any], Any] | npt.ArrayLike | None,
     y: npt.ArrayLike,
     sample_weight: npt.ArrayLike | None = None,
 ) -> npt.NDArray[np.float64]:
@@ -92,11 +145,12 @@ def label_weights(
 
     Parameters
     ----------
-    class_weight : {"balanced", "effective"}, mapping, array-like or None
+    class_weight : {"balanced", "effective"}, mapping, callable, array-like or None
         None: all ones. "balanced" and "effective": as in `class_weights`, each label being a
-        problem of two classes. An array of shape (n_labels,): weights of the positives, negatives
-        weigh one; of shape (n_labels, 2): weights of negatives and positives. A mapping goes from
-        a label's index to either; labels that it leaves out weigh one.
+        problem of two classes; a callable takes counts of shape (n_labels, 2). An array of shape
+        (n_labels,): weights of the positives, negatives weigh one; of shape (n_labels, 2):
+        weights of negatives and positives. A mapping goes from a label's index to either; labels
+        that it leaves out weigh one.
     y : array-like of shape (n, n_labels)
         0/1 indicator.
     sample_weight : array-like of shape (n,), optional
@@ -127,7 +181,7 @@ def label_weights(
     n_labels = target.shape[1]
     if class_weight is None:
         return np.ones((n_labels, 2))
-    if isinstance(class_weight, str):
+    if isinstance(class_weight, str) or callable(class_weight):
         rows = np.ones(len(target)) if sample_weight is None else np.asarray(sample_weight)
         sides = [rows @ (target == side) for side in (0, 1)]
         return _weights_from_mass(class_weight, np.stack(sides, axis=1))
@@ -162,6 +216,7 @@ def scaled_weights(
     weights: npt.ArrayLike,
     codes: npt.ArrayLike,
     sample_weight: npt.ArrayLike | None = None,
+    copies: npt.ArrayLike | None = None,
 ) -> npt.NDArray[np.float64]:
     """Scale class weights so that the rows' weights, class times sample, have a mean of one.
 
@@ -176,12 +231,14 @@ def scaled_weights(
         Position of each training row's class in `weights`.
     sample_weight : array-like of shape (n,), optional
         Non-negative weights; by default ones.
+    copies : array-like of shape (n,), optional
+        How often each row comes in an epoch; by default once.
 
     Returns
     -------
     ndarray of shape (n_classes,), float64
-        ``scaled[codes] * sample_weight`` has a mean of one over the rows given; other rows, such
-        as those that validate, are weighed by the same factor.
+        ``scaled[codes] * sample_weight`` has a mean of one over the rows of an epoch; other rows,
+        such as those that validate, are weighed by the same factor.
 
     Raises
     ------
@@ -194,7 +251,8 @@ def scaled_weights(
     array([0.5, 2.5])
     """
     weights = np.asarray(weights, dtype=np.float64)
-    mean = _products(weights, codes, sample_weight).mean()
+    shown = None if copies is None else np.asarray(copies, dtype=np.float64)
+    mean = np.average(_products(weights, codes, sample_weight), weights=shown)
     if not mean > 0:
         raise ValueError(
             "Every row weighs zero (class_weight times sample_weight); give a positive weight to "
@@ -244,23 +302,27 @@ def _products(
     return np.asarray(rows * np.asarray(sample_weight, dtype=np.float64))
 
 
-def _weights_from_mass(rule: str, mass: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def _weights_from_mass(
+    rule: str | Callable[[Any], Any], mass: npt.NDArray[Any]
+) -> npt.NDArray[np.float64]:
     """Apply a rule to the weighted counts of classes along the last axis."""
+    if callable(rule):
+        given = _finite_weights(rule(mass.copy()))
+        if given.shape != mass.shape:
+            raise ValueError(
+                f"class_weight returned an array of shape {given.shape} for counts of shape "
+                f"{mass.shape}; expected a weight for each count."
+            )
+        return given
+    if rule == "effective":
+        return effective_number_weights(mass)
     present = mass > 0
-    n_present = present.sum(axis=-1, keepdims=True)
-    counts = np.where(present, mass, 1.0)
-    if rule == "balanced":
-        weights = mass.sum(axis=-1, keepdims=True) / (np.maximum(n_present, 1) * counts)
-    elif rule == "effective":
-        # 1 - b^n by expm1: exact for small counts, where b^n is close to one.
-        inverse = np.where(present, -1.0 / np.expm1(counts * np.log(_EFFECTIVE_BETA)), 0.0)
-        total = inverse.sum(axis=-1, keepdims=True)
-        weights = inverse * n_present / np.where(total > 0, total, 1.0)
-    else:
+    if rule != "balanced":
         raise ValueError(
             f"class_weight must be 'balanced' or 'effective' if it is a string, found {rule!r}."
         )
-    return np.where(present, weights, 1.0)
+    fair = mass.sum(axis=-1, keepdims=True) / np.maximum(present.sum(axis=-1, keepdims=True), 1)
+    return np.where(present, fair / np.where(present, mass, 1.0), 1.0)
 
 
 def _weights_by_label(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Real
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 _SMALLEST_PRIOR = 1e-6
+_SMALLEST_SHARE = 1e-12
 _PRIOR_TOLERANCE = 1e-6
 _ROW_TOLERANCE = 1e-4  # a softmax in single precision over thousands of classes is within it
 
@@ -199,6 +203,87 @@ def correct_prior(
     undetermined = np.broadcast_to(target, mass.shape).copy()
     corrected: npt.NDArray[np.float64] = np.divide(mass, total, out=undetermined, where=total > 0)
     return corrected if corrected.ndim == given.ndim else corrected[..., 1].copy()
+
+
+def target_prior_of(
+    wanted: Any, class_prior: npt.NDArray[np.float64], *, multilabel: bool = False
+) -> npt.NDArray[np.float64] | None:
+    """Return the prior that probabilities are to refer to.
+
+    Parameters
+    ----------
+    wanted : bool, "balanced", float or array-like
+        False: the one of training, whatever it is. True: `class_prior`. "balanced": equal shares
+        (of each label, one half). A float: the share of positives of two classes. An array: the
+        share of each class, or of the positives of each label.
+    class_prior : ndarray of shape (n_classes,) or (n_labels,)
+        Shares in the data.
+    multilabel : bool, default=False
+        Whether the shares are those of labels.
+
+    Returns
+    -------
+    ndarray of the shape of `class_prior`, or None
+        None for False.
+
+    Raises
+    ------
+    ValueError
+        For shares that do not fit.
+
+    Examples
+    --------
+    >>> target_prior_of(0.2, np.array([0.99, 0.01])).tolist()
+    [0.8, 0.2]
+    """
+    if isinstance(wanted, bool | np.bool_):
+        return class_prior if wanted else None
+    if isinstance(wanted, str):
+        share = 0.5 if multilabel else 1 / len(class_prior)
+        return np.full(len(class_prior), share)
+    if multilabel and isinstance(wanted, Real):
+        wanted = np.full(len(class_prior), float(wanted))
+    shape = (0, len(class_prior), 2) if multilabel else (0, len(class_prior))
+    prior = _class_prior_like(np.empty(shape), wanted, "correct_prior", multilabel)
+    return np.asarray(prior[:, 1]) if multilabel else prior
+
+
+def prior_shift(
+    training_prior: npt.ArrayLike, target_prior: npt.ArrayLike, *, multilabel: bool = False
+) -> npt.NDArray[np.float64]:
+    """Return what `correct_prior` comes to on logits: a number to add to each.
+
+    Parameters
+    ----------
+    training_prior, target_prior : array-like of shape (n_classes,) or (n_labels,)
+        As for `correct_prior`; shares below 1e-12 count as 1e-12, so that the result is finite.
+    multilabel : bool, default=False
+        Whether they are shares of positives, label by label.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,) or (n_labels,), float64
+        For log probabilities of classes log(target_k / training_k); for log odds of labels the
+        difference of the log odds.
+
+    References
+    ----------
+    .. [1] Saerens, Latinne, Decaestecker (2002), as for `correct_prior`. With a uniform target it
+       is the post-hoc logit adjustment of Menon et al. (2021), equation 9, with tau = 1.
+
+    Examples
+    --------
+    >>> prior_shift([0.5, 0.5], [0.99, 0.01]).round(3).tolist()
+    [0.683, -3.912]
+    """
+    training, target = (
+        np.maximum(np.asarray(prior, dtype=np.float64), _SMALLEST_SHARE)
+        for prior in (training_prior, target_prior)
+    )
+    shift = np.log(target) - np.log(training)
+    if multilabel:
+        shift -= prior_shift(1 - training, 1 - target)
+    return np.asarray(shift)
 
 
 def _class_shares(proba: npt.NDArray[np.float64], multilabel: bool) -> npt.NDArray[np.float64]:

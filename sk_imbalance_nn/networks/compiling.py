@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sk_imbalance_nn._compat import compile_arguments
+from sk_imbalance_nn.balancing.balance import Balance
 from sk_imbalance_nn.balancing.priors import binary_output_bias, softmax_output_bias
 from sk_imbalance_nn.data.targets import MULTILABEL
-from sk_imbalance_nn.networks.head_losses import HeadCrossentropy, LabelWeighted
+from sk_imbalance_nn.networks.head_losses import HeadCrossentropy, HeadLoss, LabelWeighted
 from sk_imbalance_nn.networks.heads import SIGMOID, Head, Output, loss_name, resolve_head
 from sk_imbalance_nn.networks.metrics import metrics_for_head
 
@@ -58,7 +59,7 @@ def compile_for_target(
     arguments: Mapping[str, Any],
     target_type: str,
     n_classes: int,
-    label_weights: NDArray[np.float64] | None = None,
+    balance: Balance,
     *,
     one_hot: bool = False,
 ) -> Head:
@@ -76,8 +77,9 @@ def compile_for_target(
         The type of the target.
     n_classes : int
         Its classes or labels.
-    label_weights : ndarray of shape (n_labels, 2), default=None
-        For multilabel targets: the weight of a 0 and of a 1, a label.
+    balance : Balance
+        What classes weigh: of multilabel targets that is part of the loss. And their priors, for
+        losses that go by them.
     one_hot : bool, default=False
         Whether the labels came as one-hot rows.
 
@@ -95,12 +97,21 @@ def compile_for_target(
     automatic = loss is None or isinstance(loss, HeadCrossentropy)
     # A continued fit meets the wrapper that an earlier one put around the loss.
     loss = loss.loss if isinstance(loss, LabelWeighted) else loss
+    own = isinstance(loss, HeadLoss)
     head = resolve_head(
-        output, None if automatic else loss, target_type, n_classes, one_hot=one_hot
+        output, None if automatic else loss, target_type, n_classes, one_hot=one_hot and not own
     )
-    loss = HeadCrossentropy(head) if automatic else loss
-    if label_weights is not None and not np.all(label_weights == 1):
-        loss = LabelWeighted(_as_object(loss), label_weights)
+    several, plain = target_type == MULTILABEL, bool(np.all(balance.weights == 1))
+    if own:
+        weights = balance.weights if several else balance.row_factors / balance.plain_factors
+        takes = not plain and (several or loss.defers)
+        loss = loss.fitted_to(
+            head, balance.mass, balance.training_prior, weights if takes else None
+        )
+    else:
+        loss = HeadCrossentropy(head) if automatic else loss
+        if several and not plain:
+            loss = LabelWeighted(_as_object(loss), balance.weights)
     changed = {
         "loss": loss,
         "metrics": metrics_for_head(arguments.get("metrics"), head),
@@ -108,6 +119,57 @@ def compile_for_target(
     }
     model.compile(**{**arguments, **changed})
     return head
+
+
+def own_loss(model: keras.Model) -> HeadLoss | None:
+    """Return the loss that a network was compiled with if it is one of this package's.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled or not.
+
+    Returns
+    -------
+    HeadLoss or None
+        None for the plain cross-entropy and for others' losses.
+    """
+    loss = _single(getattr(model, "loss", None))
+    return loss if isinstance(loss, HeadLoss) else None
+
+
+def takes_class_weights(model: keras.Model) -> bool:
+    """Say whether a network's loss weighs the classes, so that rows do not."""
+    loss = own_loss(model)
+    return loss is not None and loss.defers
+
+
+def check_can_be_corrected(model: keras.Model) -> None:
+    """Refuse to correct the probabilities of a loss that no posterior can be read from.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled for its target.
+
+    Raises
+    ------
+    ValueError
+        For Keras' focal and hinge losses: at their minimum the outputs are not the posteriors.
+    """
+    loss = _single(getattr(model, "loss", None))
+    loss = loss.loss if isinstance(loss, LabelWeighted) else loss
+    name = loss_name(loss) if loss is not None else ""
+    if "focal" in name and not isinstance(loss, HeadLoss):
+        raise ValueError(
+            f"correct_prior cannot read posteriors from Keras' {name}, whose minimum lies "
+            "elsewhere; use loss='focal', which knows the way back, or correct_prior=False."
+        )
+    if "hinge" in name:
+        raise ValueError(
+            f"correct_prior needs probabilities, which the loss {name} does not learn; use a "
+            "cross-entropy (loss='auto'), or correct_prior=False."
+        )
 
 
 def check_same_loss(requested: Any, compiled: Any) -> None:
@@ -153,6 +215,10 @@ def start_at_prior(model: keras.Model, head: Head, prior: NDArray[np.float64]) -
         Its head.
     prior : ndarray of shape (n_classes,)
         Shares of the classes, or of the positives of each label, as training will see them.
+
+    Notes
+    -----
+    A loss that adds the log prior to the logits itself starts without it.
     """
     layer = _output_layer_of(model)
     bias = getattr(layer, "bias", None)
@@ -166,6 +232,9 @@ def start_at_prior(model: keras.Model, head: Head, prior: NDArray[np.float64]) -
         )
     else:
         start = softmax_output_bias(prior)
+    loss = own_loss(model)
+    if loss is not None:
+        start = loss.start(start)
     bias.assign(start.astype(np.float32))
 
 

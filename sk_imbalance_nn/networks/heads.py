@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from scipy.special import expit, log_softmax, softmax
 
 from sk_imbalance_nn.data.targets import BINARY, MULTILABEL
+from sk_imbalance_nn.networks.normalized_dense import NormalizedDense
 
 SIGMOID, SOFTMAX, LINEAR = "sigmoid", "softmax", "linear"
 
@@ -359,7 +360,9 @@ def _has_config(loss: keras.losses.Loss) -> bool:
     return True
 
 
-def output_layer(meta: Mapping[str, Any], *, logits: bool = False, **kwargs: Any) -> Any:
+def output_layer(
+    meta: Mapping[str, Any], *, logits: bool = False, normalized: bool = False, **kwargs: Any
+) -> Any:
     """Return the last layer that fits the target.
 
     Parameters
@@ -368,12 +371,15 @@ def output_layer(meta: Mapping[str, Any], *, logits: bool = False, **kwargs: Any
         What the estimator hands to a builder that has an argument ``meta``.
     logits : bool, default=False
         Whether to leave the activation out.
+    normalized : bool, default=False
+        Whether to answer with cosines instead, without bias and activation: for ``loss="ldam"``
+        with ``loss__scale=30``, as in its paper.
     **kwargs
-        For ``keras.layers.Dense``, e.g. ``kernel_regularizer``.
+        For the layer, e.g. ``kernel_regularizer``.
 
     Returns
     -------
-    keras.layers.Dense
+    keras.layers.Dense or NormalizedDense
         One sigmoid unit for a binary target, as many softmax units as classes for a multiclass
         one, as many sigmoid units as labels for a multilabel one.
 
@@ -385,5 +391,7 @@ def output_layer(meta: Mapping[str, Any], *, logits: bool = False, **kwargs: Any
     """
     target_type, n_classes = meta["target_type_"], meta["n_classes_"]
     units = 1 if target_type == BINARY else n_classes
+    if normalized:
+        return NormalizedDense(units, **kwargs)
     activation = SOFTMAX if target_type not in (BINARY, MULTILABEL) else SIGMOID
     return keras.layers.Dense(units, activation=None if logits else activation, **kwargs)

@@ -1,6 +1,6 @@
 """The epoch loop.
 
-Who owns what: `EpochPlan` the order of the rows, this file the loop over epochs and chunks, the
+Who owns what: `Epoch` the rows and their order, this file the loop over epochs and chunks, the
 network's own ``train_step`` what happens to a batch, `early_stopping` which epoch is kept, and
 Keras' callbacks whatever their authors want. Nothing else calls ``train_step`` or ``test_step``.
 
@@ -151,6 +151,7 @@ class _EpochLoop:
     ) -> None:
         self.model, self.training, self.validation = model, training, validation
         self.schedule, self.rng = schedule, rng
+        self._epoch = schedule.limited(training.epoch)
         self._user_callbacks = list(callbacks)
         self._score = score
         self.logs: dict[str, Any] = {}
@@ -161,7 +162,7 @@ class _EpochLoop:
             add_progbar=schedule.verbose != 0,
             verbose=schedule.verbose,
             epochs=schedule.epochs,
-            steps=schedule.n_batches(len(training.index)),
+            steps=schedule.n_batches(self._epoch),
             model=model,
         )
         self._jit_compile = jit_compile
@@ -203,8 +204,8 @@ class _EpochLoop:
 
     def _compiled_batches(self) -> int:
         """Return how many batches XLA runs at a time; 0 where it does not run."""
-        schedule, n_rows = self.schedule, len(self.training.index)
-        n_full = min(n_rows // schedule.batch_size, schedule.n_batches(n_rows))
+        schedule = self.schedule
+        n_full = self._epoch.n_rows // schedule.batch_size
         n_steps = n_full * (schedule.epochs - schedule.initial_epoch)
         wanted = self._jit_compile
         if wanted == "auto":
@@ -223,7 +224,7 @@ class _EpochLoop:
             self._prepare()
         logs = self._train.run(
             self._feed,
-            self.schedule.plan(len(self.training.index), self.rng),
+            self.schedule.plan(self._epoch, self.rng),
             self.callbacks.on_train_batch_begin,
             self.callbacks.on_train_batch_end,
             fresh=fresh,

@@ -17,6 +17,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from sk_imbalance_nn.balancing.batches import EpochPlan
+from sk_imbalance_nn.balancing.epochs import Epoch, EveryRow
 from sk_imbalance_nn.data.inputs import arrays_of, map_structure, n_rows, row_bytes, take_rows
 from sk_imbalance_nn.data.memory_map import is_mapped
 from sk_imbalance_nn.training.forward import as_tensors
@@ -43,6 +44,8 @@ class Rows:
         Which of the n rows are used.
     encode : callable, default=None
         Makes what the loss is given of some rows of ``y``; by default that is ``y`` itself.
+    sampled : Epoch, default=None
+        What a sampler makes an epoch of; by default of every row used, once.
     """
 
     x: Any
@@ -50,6 +53,12 @@ class Rows:
     weight: NDArray[np.float32] | None
     index: NDArray[np.integer[Any]]
     encode: Callable[[Any], Any] | None = None
+    sampled: Epoch | None = None
+
+    @property
+    def epoch(self) -> Epoch:
+        """Which of the rows used make an epoch."""
+        return EveryRow(len(self.index)) if self.sampled is None else self.sampled
 
     def gather(self, positions: NDArray[np.intp], model: keras.Model) -> tuple[Any, ...]:
         """Return some of the rows as tensors: inputs, targets and, if any, weights.

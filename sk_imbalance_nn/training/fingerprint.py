@@ -37,6 +37,25 @@ _KNOWN = ("keras", __name__.partition(".")[0])
 # What this package's objects read from variables, which are values and no part of a program.
 _HELD_IN_VARIABLES = {
     "sk_imbalance_nn>LabelWeighted": ("weights",),
+    "sk_imbalance_nn>WeightedCrossentropy": ("class_weight", "left_open"),
+    "sk_imbalance_nn>FocalLoss": ("gamma", "class_weight", "left_open"),
+    "sk_imbalance_nn>LogitAdjustedLoss": ("tau", "prior", "class_weight", "left_open"),
+    "sk_imbalance_nn>BalancedSoftmaxLoss": ("prior", "class_weight", "left_open"),
+    "sk_imbalance_nn>LDAMLoss": (
+        "max_margin",
+        "scale",
+        "counts",
+        "reweight_after",
+        "class_weight",
+        "left_open",
+    ),
+    "sk_imbalance_nn>AsymmetricLoss": (
+        "gamma_negative",
+        "gamma_positive",
+        "margin",
+        "class_weight",
+        "left_open",
+    ),
     "sk_imbalance_nn>CosineDecayTo": ("initial_learning_rate", "decay_steps"),
 }
 _CONFIGURED = (

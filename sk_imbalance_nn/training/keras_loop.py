@@ -20,6 +20,7 @@ import numpy as np
 import tensorflow as tf
 
 from sk_imbalance_nn._compat import seeded
+from sk_imbalance_nn.balancing.epochs import Epoch
 from sk_imbalance_nn.training.early_stopping import BestEpoch, ValidationScore
 from sk_imbalance_nn.training.ending import (
     check_finite,
@@ -112,14 +113,15 @@ def train_by_keras(
     """
     run, history = TrainingRun(engine="keras"), keras.callbacks.History()
     seed = int(rng.integers(2**31 - 1))
-    batches = _Batches(training, model, schedule.batch_size)
-    batches.n_batches = schedule.n_batches(batches.n_rows)
+    epoch = schedule.limited(training.epoch)
+    batches = _Batches(training, model, schedule.batch_size, epoch.n_rows)
     held_out = None
     if validation is not None:
-        held_out = _Batches(validation, model, schedule.validation_batch_size)
+        n_held_out = len(validation.index)
+        held_out = _Batches(validation, model, schedule.validation_batch_size, n_held_out)
     with ExitStack() as seeding, _without_retracing_warnings():
         ahead = _AheadOfTheUsers(callbacks, schedule, score, seeding)
-        behind = _BehindTheUsers(batches, schedule, rng, run, seeding, seed)
+        behind = _BehindTheUsers(batches, epoch, schedule, rng, run, seeding, seed)
         behind.stops_by = None if best is None else (best, score, best_on_loss)
         try:
             model.fit(
@@ -154,17 +156,16 @@ class _Batches(keras.utils.PyDataset):
     nobody uses; so which order it is must not depend on who asks, or how often.
     """
 
-    def __init__(self, rows: Rows, model: keras.Model, batch_size: int) -> None:
+    def __init__(self, rows: Rows, model: keras.Model, batch_size: int, n_rows: int) -> None:
         super().__init__()
         self._source: tuple[Rows, keras.Model] | None = (rows, model)
-        self._batch_size = min(batch_size, len(rows.index))
-        self.n_rows = len(rows.index)
-        self.order = np.arange(self.n_rows)
-        self.n_batches = -(-self.n_rows // self._batch_size)
+        self._batch_size = min(batch_size, n_rows)
+        # Some order of the right length, until the first epoch brings its own.
+        self.order = np.arange(n_rows) % len(rows.index)
 
     @property
     def num_batches(self) -> int:
-        return self.n_batches
+        return -(-len(self.order) // self._batch_size)
 
     def __getitem__(self, number: int) -> tuple[Any, ...]:
         source = self._source
@@ -249,6 +250,7 @@ class _BehindTheUsers(keras.callbacks.Callback):
     def __init__(
         self,
         batches: _Batches,
+        epoch: Epoch,
         schedule: Schedule,
         rng: np.random.Generator,
         run: TrainingRun,
@@ -256,12 +258,13 @@ class _BehindTheUsers(keras.callbacks.Callback):
         seed: int,
     ) -> None:
         super().__init__()
-        self._batches, self._schedule, self._rng, self._run = batches, schedule, rng, run
+        self._batches, self._epoch, self._schedule = batches, epoch, schedule
+        self._rng, self._run = rng, run
         self._seeding, self._seed = seeding, seed
         self._to_trace = {"train", "test"}
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._batches.order = self._schedule.plan(self._batches.n_rows, self._rng).indices
+        self._batches.order = self._schedule.plan(self._epoch, self._rng).indices
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         self._seed_tracing("train")

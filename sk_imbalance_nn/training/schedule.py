@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sk_imbalance_nn.balancing.batches import EpochPlan, shuffled_plan
+from sk_imbalance_nn.balancing.batches import EpochPlan
+from sk_imbalance_nn.balancing.epochs import Epoch
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,19 @@ class Schedule:
             return (epoch + 1) % self.validation_freq == 0
         return epoch + 1 in self.validation_freq
 
-    def n_batches(self, n_rows: int) -> int:
-        """Return how many batches an epoch over so many rows has."""
-        batches = -(-n_rows // self.batch_size)
-        return min(batches, self.steps_per_epoch or batches)
+    def limited(self, epoch: Epoch) -> Epoch:
+        """Return an epoch of no more steps than ``steps_per_epoch``."""
+        if self.steps_per_epoch is None:
+            return epoch
+        return epoch.shortened(self.steps_per_epoch * self.batch_size)
 
-    def plan(self, n_rows: int, rng: np.random.Generator) -> EpochPlan:
-        """Draw the next epoch over so many rows."""
-        plan = shuffled_plan(n_rows, self.batch_size, rng, self.shuffle)
-        return EpochPlan(plan.indices[: self.n_batches(n_rows) * self.batch_size], self.batch_size)
+    def n_batches(self, epoch: Epoch) -> int:
+        """Return how many batches an epoch has."""
+        return -(-epoch.n_rows // self.batch_size)
+
+    def plan(self, epoch: Epoch, rng: np.random.Generator) -> EpochPlan:
+        """Draw the order of the next epoch."""
+        return epoch.plan(self.batch_size, rng, self.shuffle)
 
 
 @dataclass

@@ -16,14 +16,19 @@ from sklearn.utils import check_random_state, check_scalar
 
 from sk_imbalance_nn._compat import names_from_the_start, seeded
 from sk_imbalance_nn.balancing.balance import Balance
+from sk_imbalance_nn.balancing.priors import prior_shift, target_prior_of
 from sk_imbalance_nn.data.inputs import first_array, take_rows
 from sk_imbalance_nn.data.targets import BINARY, MULTILABEL
+from sk_imbalance_nn.losses import DeferredReweighting
 from sk_imbalance_nn.networks.compiling import (
+    check_can_be_corrected,
     check_same_loss,
     compile_arguments_of,
     compile_for_target,
     output_layer_name,
+    own_loss,
     start_at_prior,
+    takes_class_weights,
 )
 from sk_imbalance_nn.networks.default import (
     adapt_normalization,
@@ -46,7 +51,7 @@ from sk_imbalance_nn.training.forward import ForwardPass, build, check_inputs, r
 from sk_imbalance_nn.training.schedule import Schedule
 from sk_imbalance_nn.wrapping.persistence import NotSaved
 from sk_imbalance_nn.wrapping.preparing import Data, PreparingWrapper, ValidationSource
-from sk_imbalance_nn.wrapping.routing import copied_callbacks
+from sk_imbalance_nn.wrapping.routing import balances, balancing_loss, copied_callbacks
 
 _DEFAULT_BATCH_SIZE = 32
 _VALIDATION_BATCH_SIZE = 1024
@@ -69,17 +74,20 @@ class FittingWrapper(PreparingWrapper):
         initial_epoch: int,
         partial: bool = False,
     ) -> None:
-        """Split, weigh, build, train."""
+        """Split, sample, weigh, build, train."""
         callbacks = self._make_callbacks(options)
         needed = not partial and self._needs_split(data, callbacks)
         training, validation = self._split(data, source, needed=needed)
         del data  # its row numbers are those of millions of rows at times
         stops_early = not partial and self._stops_early(validation, callbacks)
+        training = self._sample(training, partial=partial)
         balance = self._weigh(training, continued=continued, partial=partial)
         schedule = self._schedule(options, training, initial_epoch)
         if not continued:
             given = {} if partial else options
             self._build(training, balance, schedule, self._routed("fit", "epochs", given, 1))
+        elif partial:
+            self._adapt_loss(balance)
         best = BestEpoch(self.n_iter_no_change) if stops_early else None
         rows, held_out = self._weighted(training, balance), None
         if validation is not None:
@@ -89,7 +97,7 @@ class FittingWrapper(PreparingWrapper):
             rows,
             schedule,
             rng=self._rng,
-            callbacks=callbacks,
+            callbacks=[*callbacks, *self._callbacks_of_loss(schedule, partial=partial)],
             validation=held_out,
             score=None if validation is None else self._score_on(validation, training),
             best=best,
@@ -172,7 +180,7 @@ class FittingWrapper(PreparingWrapper):
                 return replacements[value]
             return check_scalar(value, name, Integral, min_val=least)
 
-        n = len(data.rows)
+        n = data.epoch.n_rows
         automatic = default_batch_size(n) if self._has_default_network else _DEFAULT_BATCH_SIZE
         verbose = option("verbose", 0)
         return Schedule(
@@ -252,7 +260,7 @@ class FittingWrapper(PreparingWrapper):
         arguments = compile_arguments_of(
             model, {} if model.compiled else self._compile_kwargs_for(data, schedule, epochs)
         )
-        check_same_loss(self.loss, arguments.get("loss"))
+        check_same_loss(balancing_loss(self.loss) or self.loss, arguments.get("loss"))
         self._forward = ForwardPass(model, logits=self._own_target)
         if balance is None:
             self._compile_as_given(model, arguments)
@@ -263,7 +271,7 @@ class FittingWrapper(PreparingWrapper):
         kwargs = self._get_compile_kwargs()
         if self._has_default_network and self.optimizer == "auto":
             kwargs["optimizer"] = default_optimizer(
-                len(data.rows),
+                schedule.limited(data.epoch).n_rows,
                 schedule.batch_size,
                 max(epochs, 1),
                 decays=not any(isinstance(part, _RATE_SETTERS) for part in self._fit_callbacks),
@@ -299,21 +307,49 @@ class FittingWrapper(PreparingWrapper):
             output_layer_name(model),
             like_probabilities=bool(np.all((outputs >= 0) & (outputs <= 1))),
         )
-        several = self.target_type_ == MULTILABEL
         self._head = compile_for_target(
             model,
             output,
             arguments,
             self.target_type_,
             self.n_classes_,
-            balance.weights if several else None,
+            balance,
             one_hot=self.target_encoder_.one_hot_,
         )
+        self._check_compiled_loss()
         if self.output_bias == "auto" and not isinstance(self._given_model, keras.Model):
             start_at_prior(model, self._head, balance.training_prior)
 
+    def _check_compiled_loss(self) -> None:
+        """Refuse a loss that does not go with ``class_weight`` or ``correct_prior``."""
+        loss = own_loss(self.model_)
+        automatic = isinstance(self.class_weight, str) and self.class_weight == "auto"
+        if automatic and loss is not None and loss.balances and not balances(self.loss):
+            raise ValueError(
+                f"The builder compiled the network with {type(loss).__name__}, which makes up for "
+                "the classes' frequencies, and so does class_weight='auto' unless the loss is a "
+                "parameter: give class_weight=None, or the loss as loss=... and a builder that "
+                "does not compile."
+            )
+        if target_prior_of(self.correct_prior, self.class_prior_) is not None:
+            check_can_be_corrected(self.model_)
+
+    def _adapt_loss(self, balance: Balance | None) -> None:
+        """Tell a loss that goes by the classes' frequencies those of all rows so far."""
+        loss = own_loss(self.model_)
+        if loss is not None and balance is not None:
+            loss.adapt(balance.mass, balance.training_prior)
+
     # --------------------------------------------------------------------------------------
     # Train
+
+    def _callbacks_of_loss(self, schedule: Schedule, *, partial: bool) -> list[Any]:
+        """Return the callback that switches deferred class weights on, if the loss has them."""
+        if partial or not takes_class_weights(self.model_):
+            return []
+        share = own_loss(self.model_).reweight_after
+        span = schedule.epochs - schedule.initial_epoch
+        return [DeferredReweighting(schedule.initial_epoch + int(np.ceil(share * span)))]
 
     def _score_on(self, validation: Data, training: Data) -> ValidationScore | None:
         """Return the score of the validation rows, tried once before anything is trained."""
@@ -365,9 +401,21 @@ class FittingWrapper(PreparingWrapper):
         outputs = [self._forward(take_rows(x, rows[at : at + step])) for at in starts]
         return self._as_logits(np.concatenate(outputs))
 
-    def _as_logits(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
-        are_logits = self._forward.gives_logits or self._head.from_logits
-        return self._head.logits(outputs, are_logits=are_logits)
+    def _as_logits(
+        self, outputs: NDArray[Any], are_logits: bool | None = None
+    ) -> NDArray[np.float64]:
+        """Return what probabilities and answers are read from."""
+        if are_logits is None:
+            are_logits = self._forward.gives_logits or self._head.from_logits
+        logits, loss = self._head.logits(outputs, are_logits=are_logits), own_loss(self.model_)
+        several = self.target_type_ == MULTILABEL
+        target = target_prior_of(self.correct_prior, self.class_prior_, multilabel=several)
+        if target is None:
+            return logits if loss is None else loss.scores(logits)
+        shift = prior_shift(self.training_prior_, target, multilabel=several)
+        if self._head.units == 1 and not several:
+            shift = shift[1:] - shift[:1]
+        return (logits if loss is None else loss.posterior(logits)) + shift
 
     def _record(
         self, history: Mapping[str, list[Any]], best: BestEpoch | None, *, appended: bool

@@ -1,4 +1,4 @@
-"""Preparing: validate, encode, split, weigh."""
+"""Preparing: validate, encode, split, sample, weigh."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from sklearn.utils.validation import check_consistent_length
 from sk_imbalance_nn._compat import check_sample_weight
 from sk_imbalance_nn.balancing.balance import Balance, balance_classes, balance_labels
 from sk_imbalance_nn.balancing.class_weight import row_weights
+from sk_imbalance_nn.balancing.epochs import Epoch, EveryRow
+from sk_imbalance_nn.balancing.priors import target_prior_of
 from sk_imbalance_nn.data.inputs import (
     InputSplitter,
     arrays_of,
@@ -28,9 +30,11 @@ from sk_imbalance_nn.data.inputs import (
 )
 from sk_imbalance_nn.data.split import holdout_from_splitter, rarest_in_holdout, stratified_holdout
 from sk_imbalance_nn.data.targets import MULTILABEL, TargetEncoder
+from sk_imbalance_nn.networks.compiling import takes_class_weights
 from sk_imbalance_nn.training.early_stopping import LOSS
 from sk_imbalance_nn.training.feeding import Rows
-from sk_imbalance_nn.wrapping.routing import RoutedWrapper
+from sk_imbalance_nn.wrapping.routing import balances
+from sk_imbalance_nn.wrapping.sampling import SamplingWrapper
 
 # With fewer rows of the rarest class, a validation score says more about chance than progress, and
 # the rows are better spent on training.
@@ -56,6 +60,10 @@ class Data:
         Sample weights.
     rows : ndarray of shape (m,)
         Which rows are used, in ascending order; those of weight zero never are.
+    sampled : Epoch, default=None
+        What a sampler makes an epoch of; by default each row used, once.
+    mass : ndarray of shape (n_classes,), default=None
+        Weight of each class before a sampler made new rows; by default that of the rows.
     """
 
     X: Any
@@ -65,6 +73,13 @@ class Data:
     strata: NDArray[Any]
     weight: NDArray[np.float64] | None
     rows: NDArray[np.integer[Any]]
+    sampled: Epoch | None = None
+    mass: NDArray[np.float64] | None = None
+
+    @property
+    def epoch(self) -> Epoch:
+        """Which of the rows used make an epoch."""
+        return EveryRow(len(self.rows)) if self.sampled is None else self.sampled
 
     def of(self, values: Any) -> Any:
         """Return the part of an array, or of None, that belongs to the rows used."""
@@ -90,7 +105,7 @@ class ValidationSource:
     groups: Any = None
 
 
-class PreparingWrapper(RoutedWrapper):
+class PreparingWrapper(SamplingWrapper):
     """From what came in to weighted rows that train, and rows that validate."""
 
     # --------------------------------------------------------------------------------------
@@ -238,56 +253,79 @@ class PreparingWrapper(RoutedWrapper):
     ) -> Balance | None:
         """Decide what classes weigh, and remember the priors before and after."""
         if not self._own_target:
+            if target_prior_of(self.correct_prior, np.ones(2) / 2) is not None:
+                raise ValueError(
+                    "correct_prior needs the classes of y, which a target_encoder of your own "
+                    "keeps to itself; give correct_prior=False."
+                )
             return None
         y, weight = data.of(data.y), data.of(data.weight)
+        copies = data.epoch.copies
         if self.target_type_ == MULTILABEL:
             # Label weights are part of the compiled loss: those of the first fit stay.
-            rule = self.class_weight_ if continued else self.class_weight
-            balance = balance_labels(rule, y, weight)
+            rule = self.class_weight_ if continued else self._class_weight_rule()
+            balance = balance_labels(rule, y, weight, copies=copies)
             self.class_weight_: Any = balance.weights
         else:
-            earlier = self._balance if continued and partial else None
             balance = balance_classes(
-                self.class_weight, y, self.classes_, weight, earlier, several=not partial
+                self._class_weight_rule(),
+                y,
+                self.classes_,
+                weight,
+                self._balance if continued and partial else None,
+                several=not partial,
+                copies=copies,
+                mass=data.mass,
             )
             self.class_weight_ = dict(
                 zip(self.classes_.tolist(), balance.weights.tolist(), strict=True)
             )
         self._balance = balance
         self.class_prior_, self.training_prior_ = balance.prior, balance.training_prior
+        target_prior_of(self.correct_prior, balance.prior, multilabel=y.ndim == 2)
         return balance
+
+    def _class_weight_rule(self) -> Any:
+        """Return ``class_weight``, with "auto" decided by what else balances."""
+        if isinstance(self.class_weight, str) and self.class_weight == "auto":
+            return None if balances(self.loss) else "balanced"
+        return self.class_weight
 
     def _weighted(self, data: Data, balance: Balance | None) -> Rows:
         """Return rows for the engine, with class times sample weights."""
         if balance is None:
             return Rows(data.x, data.y, self._weights_of_own_target(data), data.rows)
+        # A loss that switches class weights on late takes them itself.
+        late = takes_class_weights(self.model_)
+        factors = balance.plain_factors if late else balance.row_factors
         weight = None
-        if data.weight is not None or np.any(balance.row_factors != 1):
+        if data.weight is not None or np.any(factors != 1):
             several = self.target_type_ == MULTILABEL
             codes = np.zeros(len(data.y), dtype=np.intp) if several else data.y
-            weight = row_weights(codes, balance.row_factors, data.weight)
-        return Rows(data.x, data.y, weight, data.rows, self._head.encode)
+            weight = row_weights(codes, factors, data.weight)
+        return Rows(data.x, data.y, weight, data.rows, self._head.encode, data.epoch)
 
     def _weighted_beside(
         self, rows: Rows, training: Data, validation: Data, balance: Balance | None
     ) -> Rows:
         """Return the rows that validate; what was split off shares targets and weights."""
         if balance is not None and validation.y is training.y:
-            return replace(rows, index=validation.rows)
+            return replace(rows, index=validation.rows, sampled=None)
         return self._weighted(validation, balance)
 
     def _weights_of_own_target(self, data: Data) -> NDArray[np.float32] | None:
         """Return the row weights of a target that a transformer of the user's encodes."""
-        if self.class_weight is None and data.weight is None:
+        rule = self._class_weight_rule()
+        if rule is None and data.weight is None:
             return None
         weights = np.ones(n_rows(data.X))
-        if self.class_weight == "effective":
+        if rule == "effective" or callable(rule):
             raise ValueError(
-                "class_weight='effective' needs the classes of y, which a target_encoder of your "
+                f"class_weight={rule!r} needs the classes of y, which a target_encoder of your "
                 "own keeps to itself; use 'balanced', a dict or None."
             )
-        if self.class_weight is not None and np.ndim(data.labels) in (1, 2):
-            weights = compute_sample_weight(self.class_weight, data.labels)
+        if rule is not None and np.ndim(data.labels) in (1, 2):
+            weights = compute_sample_weight(rule, data.labels)
         if data.weight is not None:
             weights = weights * data.weight
         return np.asarray(weights / weights[data.rows].mean(), dtype=np.float32)

@@ -17,7 +17,8 @@ from typing import Any
 import keras
 from scikeras.wrappers import BaseWrapper
 
-from sk_imbalance_nn.networks.head_losses import HeadCrossentropy
+from sk_imbalance_nn.losses import NAMED_LOSSES
+from sk_imbalance_nn.networks.head_losses import HeadCrossentropy, HeadLoss
 from sk_imbalance_nn.networks.serialization import copy_model, copy_object
 
 FIT_OPTIONS = (
@@ -52,7 +53,7 @@ class RoutedWrapper(BaseWrapper):
     """SciKeras' routing, with copies instead of shared objects and with checked names."""
 
     # SciKeras forgets that callbacks and scorers can be searched over too.
-    _routing_prefixes = frozenset({*BaseWrapper._routing_prefixes, "callbacks", "score"})
+    _routing_prefixes = frozenset({*BaseWrapper._routing_prefixes, "callbacks", "sampler", "score"})
 
     @classmethod
     def mro(cls) -> list[type]:
@@ -97,10 +98,12 @@ class RoutedWrapper(BaseWrapper):
         loss = params["loss"]
         if _is_auto(loss):
             params["loss"] = HeadCrossentropy()
+        elif isinstance(loss, str) and loss in NAMED_LOSSES:
+            params["loss"] = NAMED_LOSSES[loss]
         elif isinstance(loss, str):
             _check_loss_name(loss)
-        if isinstance(loss, str) and any(name.startswith("loss__") for name in params):
-            params["loss"] = _loss_class(loss)
+            if any(name.startswith("loss__") for name in params):
+                params["loss"] = _loss_class(loss)
         metrics = params["metrics"]
         if isinstance(params["optimizer"], keras.optimizers.Optimizer):
             params["optimizer"] = copy_object(params["optimizer"])
@@ -165,10 +168,13 @@ class RoutedWrapper(BaseWrapper):
         accepted = {
             "model": _accepted_by(builder) - _BUILDER_EXTRAS,
             "optimizer": _accepted_by(_optimizer_class(self.optimizer)),
+            "sampler": _parameters_of_sampler(self.sampler),
             "fit": set(FIT_OPTIONS),
             "predict": set(PREDICT_OPTIONS),
             "compile": set(_COMPILE_OPTIONS),
         }
+        if balancing_loss(self.loss) is not None:
+            accepted["loss"] = _accepted_by(balancing_loss(self.loss))
         for name in self.get_params(deep=False):
             prefix, _, rest = name.partition("__")
             if name in own or self._is_routed(prefix, rest, accepted):
@@ -228,6 +234,8 @@ class RoutedWrapper(BaseWrapper):
         target = getattr(self, destination, None)
         if destination == "loss" and _is_auto(target):
             return "loss='auto' takes no parameters; name a loss."
+        if destination == "sampler" and target is None:
+            return "sampler=None; name a sampler."
         if destination == "callbacks" and target is None:
             return "callbacks=None; give a callback's class."
         if destination == "optimizer" and isinstance(target, keras.optimizers.Optimizer):
@@ -295,6 +303,22 @@ def _initials(name: str) -> str:
     return prefix + separator + "".join(word[:1] for word in rest.split("_"))
 
 
+def balancing_loss(loss: Any) -> Any:
+    """Return the class of this package's losses that a parameter ``loss`` stands for, or None."""
+    kind = NAMED_LOSSES.get(loss) if isinstance(loss, str) else loss
+    return kind if isinstance(kind, type) and issubclass(kind, HeadLoss) else None
+
+
+def balances(loss: Any) -> bool:
+    """Say whether a parameter ``loss`` makes up for the classes' frequencies by itself."""
+    kind = NAMED_LOSSES.get(loss) if isinstance(loss, str) else loss
+    return bool(getattr(kind, "balances", False))
+
+
+def _parameters_of_sampler(sampler: Any) -> set[str]:
+    return set(sampler.get_params()) if hasattr(sampler, "get_params") else {"sampling_strategy"}
+
+
 def _is_auto(loss: Any) -> bool:
     return loss is None or (isinstance(loss, str) and loss == "auto")
 
@@ -303,7 +327,7 @@ def _check_loss_name(name: str) -> None:
     try:
         keras.losses.get(name)
     except ValueError as error:
-        known = [other for other in dir(keras.losses) if other[0].isupper()]
+        known = [*NAMED_LOSSES, *(other for other in dir(keras.losses) if other[0].isupper())]
         alike = [other for other in known if name.lower() in other.lower()]
         near = alike or get_close_matches(name, known, n=1)
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else "."

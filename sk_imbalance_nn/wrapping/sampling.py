@@ -1,0 +1,66 @@
+"""Sampling: what the parameter ``sampler`` makes of the rows that train."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import clone
+
+from sk_imbalance_nn.balancing.epochs import PickedRows, sampled_rows
+from sk_imbalance_nn.balancing.resampling import RedrawnRows, redraws, resample, weights_after
+from sk_imbalance_nn.data.inputs import n_rows
+from sk_imbalance_nn.data.targets import MULTILABEL
+from sk_imbalance_nn.wrapping.routing import RoutedWrapper
+
+if TYPE_CHECKING:
+    from sk_imbalance_nn.wrapping.preparing import Data
+
+
+class SamplingWrapper(RoutedWrapper):
+    """From the rows that train to the rows of an epoch."""
+
+    def _sample(self, data: Data, *, partial: bool = False) -> Data:
+        """Return the rows that train with what an epoch is made of.
+
+        This comes after the split: no repeated or synthetic row ever validates.
+        """
+        if self.sampler is None:
+            return data
+        if not self._own_target:
+            raise ValueError(
+                "A sampler needs the classes of y, which a target_encoder of your own keeps to "
+                "itself; give sampler=None, or resample before fit."
+            )
+        codes = data.of(data.y)
+        if partial and codes.ndim == 1 and len(np.unique(codes)) < 2:
+            return data  # a part of a training may hold one class only
+        routed = self._routed_to("sampler")
+        if isinstance(self.sampler, str):
+            drawn = sampled_rows(self.sampler, codes, classes=self.classes_, **routed)
+            return replace(data, sampled=drawn)
+        sampler = clone(self.sampler).set_params(**routed)
+        return self._sample_by_imblearn(data, sampler, codes)
+
+    def _sample_by_imblearn(self, data: Data, sampler: Any, codes: Any) -> Data:
+        labels = codes if self.target_type_ == MULTILABEL else self.classes_[codes]
+        seed = int(self._rng.integers(2**31 - 1))
+        if redraws(sampler):
+            return replace(data, sampled=RedrawnRows(sampler, labels, seed))
+        made = resample(sampler, data.of(data.X), labels, seed)
+        if made.index is not None:
+            return replace(data, sampled=PickedRows(made.index, len(codes)))
+        y = self.classes_.searchsorted(made.labels).astype(codes.dtype)
+        weight = data.of(data.weight)
+        return replace(
+            data,
+            X=made.X,
+            x=self.feature_encoder_.transform(made.X),
+            labels=made.labels,
+            y=y,
+            strata=y,
+            weight=weights_after(made, labels, weight),
+            rows=np.arange(n_rows(made.X), dtype=data.rows.dtype),
+            mass=np.bincount(codes, weight, self.n_classes_).astype(np.float64),
+        )
