@@ -13,12 +13,11 @@ from the start.
 from __future__ import annotations
 
 import argparse
-import os
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
+from console import quiet_start
 from imblearn.datasets import make_imbalance
 from imblearn.metrics import classification_report_imbalanced
 from numpy.typing import NDArray
@@ -28,22 +27,6 @@ from sklearn.metrics import average_precision_score, confusion_matrix, precision
 from sklearn.model_selection import RepeatedStratifiedKFold, cross_validate, train_test_split
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-
-
-@contextmanager
-def quiet_start() -> Iterator[None]:
-    """Hold back what TensorFlow writes while it is loaded; Python's exceptions still show."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    # Some of its messages come before it reads that variable, straight to the file descriptor.
-    stderr = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
-
 
 with quiet_start():
     import keras

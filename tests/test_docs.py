@@ -12,7 +12,7 @@ OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 matplotlib.use("Agg")
 
 
-@pytest.mark.parametrize("name", ["thresholds.md"])
+@pytest.mark.parametrize("name", ["balancing.md", "thresholds.md"])
 def test_examples_print_what_they_say(name):
     text = (DOCS / name).read_text(encoding="utf-8").replace("```pycon", "").replace("```", "")
     parsed = doctest.DocTestParser().get_doctest(text, {}, name, name, 0)
