@@ -24,12 +24,11 @@ def quiet_start() -> Iterator[None]:
 
 def print_table(titles: Sequence[str], rows: Mapping[str, Sequence[object]]) -> None:
     """Print a line for each entry: its name, and its values below their titles."""
-    width = max(map(len, rows)) + 2
-    widths = [max(len(title) + 2, 10) for title in titles]
-    print(" " * width + "".join(f"{t:>{w}s}" for t, w in zip(titles, widths, strict=True)))
-    for name, values in rows.items():
-        cells = "".join(f"{_shown(v):>{w}s}" for v, w in zip(values, widths, strict=True))
-        print(f"{name:{width}s}{cells}", flush=True)
+    lines = [["", *titles], *([name, *map(_shown, values)] for name, values in rows.items())]
+    widths = [max(map(len, column)) + 2 for column in zip(*lines, strict=True)]
+    for name, *cells in lines:
+        padded = (f"{cell:>{width}s}" for cell, width in zip(cells, widths[1:], strict=True))
+        print(f"{name:{widths[0]}s}{''.join(padded)}", flush=True)
 
 
 def _shown(value: object) -> str:

@@ -777,3 +777,15 @@ def test_a_row_of_zeros_has_the_cosine_zero_and_finite_gradients():
 def test_the_normalised_layer_needs_units(units):
     with pytest.raises(ValueError, match="units must be an integer of at least 1"):
         NormalizedDense(units)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.07, 0.5, 0.9])
+def test_the_asymmetric_loss_starts_where_it_is_least_for_all_rows_alike(share):
+    loss = AsymmetricLoss(link="sigmoid", gamma_negative=3.0)
+    start = loss.start(np.array([np.log(share / (1 - share))]))
+    y = np.array([[0.0], [1.0]])
+    near = [
+        float(np.dot([1 - share, share], loss.call(y, expit(np.repeat(start + shift, 2)[:, None]))))
+        for shift in (-0.05, 0.0, 0.05)
+    ]
+    assert near[1] == min(near)

@@ -310,3 +310,26 @@ def test_a_grid_goes_over_samplers_losses_weights_and_builders_at_once():
     search.fit(X, Y)
     assert len(search.cv_results_["params"]) == 8
     assert search.best_estimator_.get_params()["width"] in (2, 3)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"class_weight": "balanced"},
+        {"class_weight": "effective"},
+        {"sampler": "over"},
+        {"sampler": "balanced"},
+        {"loss": "logit_adjusted"},
+        {"loss": "ldam"},
+        {"loss": "focal", "sampler": "under"},
+    ],
+    ids=str,
+)
+def test_one_row_in_ten_thousand_is_not_too_few(params):
+    y = np.zeros(20_000, dtype=int)
+    y[[3, 9_000]], y[::100] = 2, 1
+    rows = np.column_stack([y == 0, y == 1, y == 2]).astype(np.float32)
+    fitted = classifier(epochs=8, batch_size=2048, optimizer="adam", **params)
+    fitted.set_params(optimizer__learning_rate=0.3, correct_prior="balanced").fit(rows, y)
+    assert np.isfinite(fitted.history_["loss"]).all()
+    np.testing.assert_array_equal(fitted.predict(np.eye(3)), [0, 1, 2])
