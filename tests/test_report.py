@@ -597,3 +597,19 @@ YL, PL = [[0, 1], [1, 1], [0, 0]], [[0.3, 0.4]] * 3
 def test_what_does_not_fit_is_refused(y, proba, options, message):
     with pytest.raises(ValueError, match=message):
         imbalance_report(y, proba, **options)
+
+
+def test_the_text_of_many_labels_shows_the_hardest():
+    rng = np.random.default_rng(0)
+    y = (rng.random((300, 50)) < 0.2).astype(int)
+    helped = np.arange(50) % 2 == 0
+    proba = np.clip(0.5 * y * helped + 0.5 * rng.random((300, 50)), 0, 1)
+    report = imbalance_report(y, proba)
+    text = str(report)
+    assert len(text.splitlines()) < 120
+    assert max(map(len, text.splitlines())) <= 88
+    block = text.split("Ranking")[1].split("Probabilities")[0].splitlines()[1:21]
+    shown = [int(line.split()[0]) for line in block]
+    assert shown == sorted(shown)
+    assert not any(label % 2 == 0 for label in shown)
+    assert len(report.to_frame()) >= 50

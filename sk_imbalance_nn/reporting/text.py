@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sk_imbalance_nn.reporting.result import ImbalanceReport
 
 _WIDTH = 88
+_MOST_LINES = 20
 
 # What the text calls them, block by block.
 _RANKING = {
@@ -80,7 +81,8 @@ def text_of(report: ImbalanceReport) -> str:
     Returns
     -------
     str
-        Lines of at most 88 columns; "-" stands for what is undefined.
+        Lines of at most 88 columns; "-" stands for what is undefined. Of more than 20 classes or
+        labels those whose average precision exceeds its chance the least.
     """
     text = _text_of_two(report) if report.kind == BINARY else _text_of_several(report)
     return "\n".join(line.rstrip() for line in text)
@@ -124,8 +126,14 @@ def _text_of_several(report: ImbalanceReport) -> list[str]:
         f"Imbalance report on {len(report.classes)} {what}",
         f"{_size(report)}; decided: {_decided_how(report)}",
     ]
+    shown = _hardest(report.classes)
+    if len(shown) < len(report.classes):
+        text += [
+            f"Shown are the {len(shown)} of the lowest average precision over its chance; to_frame "
+            "has all."
+        ]
     for title, columns in _BLOCKS.items():
-        text += ["", *_text_of_block(title, columns, [*report.classes, *report.averages])]
+        text += ["", *_text_of_block(title, columns, [*shown, *report.averages])]
     if report.overall is not None:
         text += ["", *_text_of_overall(report.overall)]
     if any(np.isnan(line.values[key]) for line in report.classes for key in line.chance):
@@ -150,6 +158,14 @@ def _text_of_overall(line: ReportLine) -> list[str]:
     named = {**_DECISIONS, **_PROBABILITIES, "accuracy": "accuracy"}
     title = f"{'All classes at once':28}{'value':>10}{'chance':>10}"
     return [title, *_text_of_metrics(line, {key: named[key] for key in line.values})]
+
+
+def _hardest(lines: Sequence[ReportLine]) -> list[ReportLine]:
+    """Return as many lines as can be taken in, those of the worst ranking if there are more."""
+    if len(lines) <= _MOST_LINES:
+        return list(lines)
+    gain = [line.values["average_precision"] - line.values["prevalence"] for line in lines]
+    return [lines[place] for place in sorted(np.argsort(gain, kind="stable")[:_MOST_LINES])]
 
 
 def _text_of_block(
