@@ -92,7 +92,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         sampling made. True: `class_prior_`, the one of the data, also undoing what the losses
         named above do to probabilities; then most rows of a rare class may lie below 0.5, and
         the threshold is a matter of its own. "balanced": equally frequent classes. A float, for
-        the share of positives of two classes, or an array with that of each class or label: a
+        the share of positives of two classes or of every label, or an array with that of each: a
         prior known from elsewhere. It is read when predicting, so `set_params` serves after
         `fit` too.
     early_stopping : bool or "auto", default="auto"
@@ -347,7 +347,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         check_options("fit", fit_params, FIT_OPTIONS)
         continued = bool(self.warm_start and self.initialized_)
         with self._earlier_fit_kept_on_failure(continued):
-            self._start(continued=continued)
+            self._start(continued=continued, reseeded=not continued)
             self._fit_network(
                 self._validate(X, y, sample_weight, reset=not continued),
                 self._source(validation_data, groups, fit_params),
@@ -431,7 +431,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         """
         with self._earlier_fit_kept_on_failure(continued=False):
             self._start(continued=False)
-            data = self._validate(X, y, reset=True)
+            data = self._sample(self._validate(X, y, reset=True))
             self._initialize_callbacks()
             epochs = self._routed("fit", "epochs", {}, 1)
             self._build(data, self._weigh(data), self._schedule({}, data, 0), epochs)
@@ -466,6 +466,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         """
         check_is_fitted(self)
         if not self._own_target:
+            self._check_nothing_to_correct()
             outputs = self._predict_raw(X, **predict_params)
             return np.asarray(self.target_encoder_.inverse_transform(outputs, return_proba=True))
         return self._read(self._head.probabilities, X, predict_params)

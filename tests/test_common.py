@@ -2,7 +2,6 @@
 
 import keras
 import pytest
-from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -19,7 +18,6 @@ def small_network(meta):
     return keras.Sequential(
         [
             keras.Input((meta["n_features_in_"],)),
-            keras.layers.Dense(16, activation="relu"),
             output_layer(meta),
         ]
     )
@@ -37,7 +35,7 @@ def expected_failures(estimator):
 @parametrize_with_checks(
     [
         BalancedKerasClassifier(
-            small_network, optimizer=keras.optimizers.Adam(0.03), epochs=10, batch_size=16
+            small_network, optimizer=keras.optimizers.Adam(0.1), epochs=5, batch_size=16
         ),
     ],
     expected_failed_checks=expected_failures,
@@ -53,9 +51,8 @@ def test_scikit_learns_checks(estimator, check):
 @pytest.mark.filterwarnings("ignore:Only .* rows of:UserWarning")
 @parametrize_with_checks(
     [
-        ThresholdOptimizerCV(KNeighborsClassifier(1), cv=3),
-        ThresholdOptimizerCV(DecisionTreeClassifier(random_state=0), cv=3),
-        ThresholdOptimizerCV(ExtraTreesClassifier(10, random_state=0), cv=3),
+        ThresholdOptimizerCV(KNeighborsClassifier(1), cv=2),
+        ThresholdOptimizerCV(DecisionTreeClassifier(random_state=0), cv=2),
     ]
 )
 def test_scikit_learns_checks_of_tuned_classifiers(estimator, check):

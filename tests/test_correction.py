@@ -13,6 +13,7 @@ from sklearn.datasets import make_classification
 from sklearn.metrics import brier_score_loss, log_loss
 
 from sk_imbalance_nn import BalancedKerasClassifier, ThresholdOptimizerCV, output_layer
+from sk_imbalance_nn.losses import FocalLoss
 
 KINDS, ROWS = 6, 100
 ONE_HOT = np.repeat(np.eye(KINDS), ROWS, axis=0)
@@ -208,3 +209,138 @@ def test_a_saved_classifier_corrects_as_before(tmp_path, balanced):
 def test_what_cannot_be_corrected_is_refused_before_training(params, match):
     with pytest.raises(ValueError, match=match):
         BalancedKerasClassifier(table_of_logits, **params, **EAGER).fit(ONE_HOT, Y)
+
+
+def stopping_early(**params):
+    return BalancedKerasClassifier(
+        table_of_logits,
+        loss="ldam",
+        epochs=12,
+        early_stopping=True,
+        validation_split=0.3,
+        n_iter_no_change=2,
+        random_state=0,
+        **params,
+    )
+
+
+def test_early_stopping_waits_for_weights_that_were_put_off():
+    fitted = stopping_early().fit(ONE_HOT, Y)
+    assert fitted.best_iteration_ > 10
+    assert fitted.model_.loss.reweighing
+    np.testing.assert_allclose(fitted.training_prior_, 0.5)
+    interrupted = stopping_early(callbacks=keras.callbacks.LambdaCallback(on_epoch_end=stop))
+    with pytest.warns(UserWarning, match="interrupted"):
+        interrupted.set_params(early_stopping=False).fit(ONE_HOT, Y)
+    # Nothing was weighed yet when somebody ended training.
+    np.testing.assert_allclose(interrupted.training_prior_, interrupted.class_prior_)
+
+
+def stop(epoch, logs):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("epochs", [1, 4, 5])
+def test_weights_that_were_put_off_count_in_the_last_epoch_at_least(epochs):
+    fitted = BalancedKerasClassifier(table_of_logits, loss="ldam", **{**EAGER, "epochs": epochs})
+    assert fitted.fit(ONE_HOT, Y).model_.loss.reweighing
+
+
+def test_parts_of_a_training_weigh_as_all_rows_so_far():
+    model = BalancedKerasClassifier(table_of_logits, loss="ldam", random_state=0, **EAGER)
+    even = np.arange(100) % 2
+    model.partial_fit(ONE_HOT[:100], even)
+    np.testing.assert_allclose(model.model_.loss.class_weight, [1, 1])
+    model.partial_fit(ONE_HOT, Y)
+    ratio = np.divide(*model.class_weight_.values())
+    np.testing.assert_allclose(np.divide(*model.model_.loss.class_weight), ratio)
+    assert model.model_.loss.reweighing
+
+
+def test_parts_of_a_training_add_up_to_the_priors_of_labels():
+    model = BalancedKerasClassifier(table_of_logits, loss="logit_adjusted", **EAGER)
+    model.partial_fit(ONE_HOT, LABELS)
+    without = LABELS * [0, 1]
+    model.partial_fit(ONE_HOT, without)
+    expected = (LABELS.mean(axis=0) + without.mean(axis=0)) / 2
+    np.testing.assert_allclose(model.class_prior_, expected)
+    np.testing.assert_allclose(model.model_.loss.prior, expected)
+
+
+def test_a_failed_continuation_leaves_the_loss_as_it_was():
+    class Fails(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            raise RuntimeError
+
+    for loss in ("logit_adjusted", "ldam"):
+        model = BalancedKerasClassifier(table_of_logits, loss=loss, correct_prior=True, **EAGER)
+        before = model.partial_fit(ONE_HOT, Y).predict_proba(np.eye(KINDS))
+        with pytest.raises(RuntimeError):
+            model.partial_fit(ONE_HOT[:100], np.arange(100) % 2, callbacks=[Fails()])
+        np.testing.assert_array_equal(model.predict_proba(np.eye(KINDS)), before)
+
+
+def test_a_file_whose_metrics_are_lost_reads_its_probabilities_as_before(tmp_path):
+    def unknown(y_true, y_pred):
+        return y_pred
+
+    params = {"loss": "ldam", "loss__scale": 9.0, "metrics": [unknown], "random_state": 0}
+    fitted = BalancedKerasClassifier(table_of_logits, **params, **EAGER).fit(ONE_HOT, Y)
+    fitted.save(tmp_path / "scaled.bkc")
+    with pytest.warns(UserWarning, match="uncompiled"):
+        loaded = BalancedKerasClassifier.load(tmp_path / "scaled.bkc")
+    expected = fitted.predict_proba(np.eye(KINDS))
+    np.testing.assert_array_equal(loaded.predict_proba(np.eye(KINDS)), expected)
+
+
+@pytest.mark.parametrize(
+    ("params", "match"),
+    [
+        ({"correct_prior": 1}, "share of positives"),
+        ({"correct_prior": "yes"}, "'balanced'"),
+        ({"correct_prior": None}, "bool"),
+        ({"correct_prior": [0.5, 0.2, 0.3]}, "shape"),
+    ],
+)
+def test_a_prior_that_is_set_later_is_checked_when_predicting(balanced, params, match):
+    before = balanced.correct_prior
+    with pytest.raises(ValueError, match=match):
+        balanced.set_params(**params).predict_proba(ONE_HOT)
+    balanced.set_params(correct_prior=before)
+
+
+@pytest.mark.parametrize(
+    ("params", "match"),
+    [
+        ({"class_weight": {0: 1, 1: 0}, "correct_prior": True}, "never trained on"),
+        ({"loss": "mean_absolute_error", "correct_prior": True}, "does not learn"),
+        (
+            {"loss": keras.losses.BinaryCrossentropy(label_smoothing=0.1), "correct_prior": True},
+            "label_smoothing",
+        ),
+        ({"loss": FocalLoss(class_weight=[1, 5])}, "give it to the classifier"),
+        ({"loss": "ldam", "loss__class_weight": [1, 5]}, "give it to the classifier"),
+        ({"sampler": "balanced", "sampler__sampling_strategy": {0: 9, 1: 0}}, "of one class"),
+    ],
+    ids=str,
+)
+def test_what_would_be_wrong_in_silence_is_refused(params, match):
+    with pytest.raises(ValueError, match=match):
+        BalancedKerasClassifier(table_of_logits, **params, **EAGER).fit(ONE_HOT, Y)
+
+
+def test_a_loss_with_arguments_that_its_configuration_lacks_is_refused():
+    class Forgetful(FocalLoss):
+        def __init__(self, factor=1.0, **kwargs):
+            super().__init__(**kwargs)
+            self.factor = factor
+
+    with pytest.raises(TypeError, match=r"get_config of Forgetful leaves out \['factor'\]"):
+        BalancedKerasClassifier(table_of_logits, loss=Forgetful(7.0), **EAGER).fit(ONE_HOT, Y)
+    with pytest.raises(TypeError, match="loss is an instance"):
+        BalancedKerasClassifier(table_of_logits, loss=FocalLoss(), loss__gamma=3).fit(ONE_HOT, Y)
+
+
+def test_a_named_loss_may_stand_in_a_container():
+    fitted = BalancedKerasClassifier(table_of_logits, loss=["logit_adjusted"], **EAGER)
+    assert fitted.fit(ONE_HOT, Y).class_weight_ == {0: 1, 1: 1}

@@ -151,7 +151,7 @@ import numpy as np
 from sk_imbalance_nn.data.memory_map import MappedColumns, read_rows
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-array = np.memmap(sys.argv[1], np.float32, "r", shape=(512 * 2**10, 256))
+array = np.memmap(sys.argv[1], np.float32, "r", shape=(256 * 2**10, 256))
 views = {"whole": array, "columns": array[:, 8:24], "list": MappedColumns(array, [9, 7])}
 array = views[sys.argv[2]]
 read_rows(array, np.arange(10))
@@ -169,7 +169,7 @@ print(peak() - before)
 def test_the_memory_of_the_process_does_not_grow_with_the_file(tmp_path, view):
     path = tmp_path / "table.bin"
     with path.open("wb") as file:
-        file.truncate(512 * 2**20)
+        file.truncate(256 * 2**20)
     command = [sys.executable, "-c", GROWTH, path, view]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     # A window of 64 MiB, a copy of what it holds, and the 32 MiB that are asked for.

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import EAGER, assert_same_network, weights_of
 from imblearn.over_sampling import ADASYN, SMOTE, SMOTENC, RandomOverSampler
@@ -12,6 +13,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 from sk_imbalance_nn import BalancedKerasClassifier, output_layer
+from sk_imbalance_nn.training.schedule import Schedule
 from sk_imbalance_nn.wrapping import fitting
 
 RNG = np.random.default_rng(0)
@@ -38,13 +40,19 @@ def classifier(**params):
 def trained_on(monkeypatch):
     """What the engine was given to train and to validate on."""
     seen = {}
-    train = fitting.train
+    train, plan = fitting.train, Schedule.plan
+
+    def drawing(schedule, epoch, rng):
+        drawn = plan(schedule, epoch, rng)
+        seen["drawn"] = drawn.indices.tolist()
+        return drawn
 
     def spy(model, training, schedule, **options):
         seen.update(training=training, validation=options["validation"], schedule=schedule)
         return train(model, training, schedule, **options)
 
     monkeypatch.setattr(fitting, "train", spy)
+    monkeypatch.setattr(Schedule, "plan", drawing)
     return seen
 
 
@@ -333,3 +341,51 @@ def test_one_row_in_ten_thousand_is_not_too_few(params):
     fitted.set_params(optimizer__learning_rate=0.3, correct_prior="balanced").fit(rows, y)
     assert np.isfinite(fitted.history_["loss"]).all()
     np.testing.assert_array_equal(fitted.predict(np.eye(3)), [0, 1, 2])
+
+
+def test_the_rarer_class_stays_positive_when_rows_were_made(trained_on):
+    scores = [
+        classifier(sampler=sampler, early_stopping=True, validation_split=0.3)
+        .fit(X, 1 - Y)
+        .best_validation_score_
+        for sampler in (None, SMOTE(k_neighbors=2))
+    ]
+    assert scores[1] == pytest.approx(scores[0], abs=0.2)
+
+
+@pytest.mark.parametrize(
+    "sampler", ["under", RandomUnderSampler(), RandomUnderSampler(random_state=0)], ids=str
+)
+@pytest.mark.parametrize("way", ["warm", "partial"])
+def test_calls_that_continue_draw_other_rows(sampler, way, trained_on):
+    model = classifier(sampler=sampler, warm_start=way == "warm", **EAGER)
+    drawn = []
+    for _ in range(3):
+        model.fit(X, Y) if way == "warm" else model.partial_fit(X, Y)
+        drawn.append(trained_on["drawn"])
+    assert len({tuple(sorted(rows)) for rows in drawn}) == 3
+
+
+def test_a_network_that_is_only_built_knows_the_sampler():
+    built = classifier(sampler="under", class_weight=None).initialize(X, Y)
+    np.testing.assert_allclose(built.training_prior_, [0.5, 0.5])
+
+
+def test_a_part_without_a_class_of_the_strategy_is_no_mistake():
+    model = classifier(sampler="balanced", sampler__sampling_strategy={0: 8, 1: 4, 2: 2}, **EAGER)
+    model.partial_fit(X[:110], Y3[:110], classes=[0, 1, 2]).partial_fit(X, Y3)
+    with pytest.raises(ValueError, match="the keys"):
+        clone(model).set_params(sampler__sampling_strategy={0: 8, 1: 4, 3: 2}).fit(X, Y3)
+
+
+def test_categories_may_be_named(trained_on):
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    frame["kind"] = np.arange(120) % 3
+    sampler = SMOTENC(categorical_features=["kind"], k_neighbors=2)
+    classifier(sampler=sampler, **EAGER).fit(frame, Y)
+    assert set(trained_on["training"].x[:, 4]) <= {0, 1, 2}
+
+
+def test_a_class_in_place_of_a_sampler_is_refused():
+    with pytest.raises(TypeError, match=r"give an instance, RandomUnderSampler\(\)"):
+        classifier(sampler=RandomUnderSampler).fit(X, Y)

@@ -220,13 +220,13 @@ def registry_is_left_alone():
 def test_training_resumes_to_the_last_bit(network, roundtrip):
     model = NETWORKS[network]()
     model.compile(optimizer=keras.optimizers.Adam(0.01), loss=plain_loss, run_eagerly=True)
-    train(model, [0, 1])
+    train(model, [0])
     twin = roundtrip(model)
     assert type(twin) is type(model) and twin is not model
     assert twin.name == model.name and twin.run_eagerly
     assert_same(twin.get_weights(), model.get_weights())
-    assert int(twin.optimizer.iterations) == 2
-    assert_same(train(twin, [2, 3]), train(model, [2, 3]))
+    assert int(twin.optimizer.iterations) == 1
+    assert_same(train(twin, [1]), train(model, [1]))
 
 
 def test_fit_resumes_to_the_last_bit():

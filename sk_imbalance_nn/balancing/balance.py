@@ -41,6 +41,12 @@ class Balance:
     mass: npt.NDArray[np.float64]
     seen: npt.NDArray[np.float64]
 
+    @property
+    def prior_without_weights(self) -> npt.NDArray[np.float64]:
+        """Shares of the classes (of the positives) in what a sampler shows."""
+        shares = self.seen / self.seen.sum(axis=-1, keepdims=True)
+        return np.asarray(shares[:, 1] if shares.ndim == 2 else shares)
+
 
 def balance_classes(
     class_weight: str | Mapping[Any, float] | Callable[[Any], Any] | None,
@@ -98,8 +104,8 @@ def balance_classes(
         seen = _tidied(seen)
     if earlier is not None:
         mass, seen = mass + earlier.mass, seen + earlier.seen
-    elif several and np.count_nonzero(mass) < 2:
-        only = classes.tolist()[mass.argmax()]
+    elif several and np.count_nonzero(seen) < 2:
+        only = classes.tolist()[seen.argmax()]
         raise ValueError(
             f"All rows that train are of one class, {only!r}; a classifier needs rows "
             "of positive weight of two classes or more."
@@ -121,6 +127,7 @@ def balance_labels(
     class_weight: Any,
     y: npt.NDArray[np.int64],
     sample_weight: npt.NDArray[np.float64] | None = None,
+    earlier: Balance | None = None,
     *,
     copies: npt.NDArray[np.float64] | None = None,
 ) -> Balance:
@@ -135,6 +142,8 @@ def balance_labels(
         The training rows' labels, zeros and ones.
     sample_weight : ndarray of shape (n,), default=None
         The rows' own weights.
+    earlier : Balance, default=None
+        Of the training that this one continues: the priors are those of its rows as well.
     copies : ndarray of shape (n,), default=None
         How often a sampler shows each row in an epoch; by default once.
 
@@ -156,6 +165,8 @@ def balance_labels(
     shown = times(copies, sample_weight)
     weights = label_weights(class_weight, y, shown)
     mass, seen = _mass_of_labels(y, sample_weight), _mass_of_labels(y, shown)
+    if earlier is not None:
+        mass, seen = mass + earlier.mass, seen + earlier.seen
     sides = weights * seen
     no_codes = np.zeros(len(y), dtype=np.intp)
     factors = scaled_weights(np.ones(1), no_codes, sample_weight, copies)
@@ -163,7 +174,7 @@ def balance_labels(
         weights=weights,
         row_factors=factors,
         plain_factors=factors,
-        prior=class_prior(y, sample_weight),
+        prior=mass[:, 1] / mass.sum(axis=1),
         training_prior=sides[:, 1] / np.maximum(sides.sum(axis=1), np.finfo(float).tiny),
         mass=mass,
         seen=seen,

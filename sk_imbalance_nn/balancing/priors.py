@@ -214,8 +214,8 @@ def target_prior_of(
     ----------
     wanted : bool, "balanced", float or array-like
         False: the one of training, whatever it is. True: `class_prior`. "balanced": equal shares
-        (of each label, one half). A float: the share of positives of two classes. An array: the
-        share of each class, or of the positives of each label.
+        (of each label, one half). A float: the share of positives of two classes, or of every
+        label. An array: the share of each class, or of the positives of each label.
     class_prior : ndarray of shape (n_classes,) or (n_labels,)
         Shares in the data.
     multilabel : bool, default=False
@@ -229,7 +229,7 @@ def target_prior_of(
     Raises
     ------
     ValueError
-        For shares that do not fit.
+        For shares that do not fit, and for anything else.
 
     Examples
     --------
@@ -238,9 +238,19 @@ def target_prior_of(
     """
     if isinstance(wanted, bool | np.bool_):
         return class_prior if wanted else None
-    if isinstance(wanted, str):
+    if isinstance(wanted, str) and wanted == "balanced":
         share = 0.5 if multilabel else 1 / len(class_prior)
         return np.full(len(class_prior), share)
+    if wanted is None or isinstance(wanted, str):
+        raise ValueError(
+            f"correct_prior must be a bool, 'balanced', a share or an array of them, found "
+            f"{wanted!r}."
+        )
+    if isinstance(wanted, Real) and not 0 < float(wanted) < 1:
+        raise ValueError(
+            f"correct_prior is {wanted!r}; as a number it is the share of positives, above 0 and "
+            "below 1. For that of the data give True."
+        )
     if multilabel and isinstance(wanted, Real):
         wanted = np.full(len(class_prior), float(wanted))
     shape = (0, len(class_prior), 2) if multilabel else (0, len(class_prior))
@@ -256,7 +266,7 @@ def prior_shift(
     Parameters
     ----------
     training_prior, target_prior : array-like of shape (n_classes,) or (n_labels,)
-        As for `correct_prior`; shares below 1e-12 count as 1e-12, so that the result is finite.
+        As for `correct_prior`; a target of 0 counts as 1e-12, so that the result is finite.
     multilabel : bool, default=False
         Whether they are shares of positives, label by label.
 
@@ -265,6 +275,11 @@ def prior_shift(
     ndarray of shape (n_classes,) or (n_labels,), float64
         For log probabilities of classes log(target_k / training_k); for log odds of labels the
         difference of the log odds.
+
+    Raises
+    ------
+    ValueError
+        If a class of `target_prior` has the share 0 in `training_prior`.
 
     References
     ----------
@@ -277,13 +292,15 @@ def prior_shift(
     [0.683, -3.912]
     """
     training, target = (
-        np.maximum(np.asarray(prior, dtype=np.float64), _SMALLEST_SHARE)
-        for prior in (training_prior, target_prior)
+        np.asarray(prior, dtype=np.float64) for prior in (training_prior, target_prior)
     )
-    shift = np.log(target) - np.log(training)
     if multilabel:
-        shift -= prior_shift(1 - training, 1 - target)
-    return np.asarray(shift)
+        training, target = (np.stack([1 - p, p], axis=-1) for p in (training, target))
+    _refuse_unlearned(training, target)
+    # A class in neither prior keeps its logit.
+    training = np.where(training > 0, training, np.maximum(target, _SMALLEST_SHARE))
+    shift = np.log(np.maximum(target, _SMALLEST_SHARE)) - np.log(training)
+    return np.asarray(shift[:, 1] - shift[:, 0] if multilabel else shift)
 
 
 def _class_shares(proba: npt.NDArray[np.float64], multilabel: bool) -> npt.NDArray[np.float64]:
@@ -354,8 +371,8 @@ def _refuse_unlearned(training: npt.NDArray[np.float64], target: npt.NDArray[np.
         which = f"class {code} of label {label[0]}" if label else f"class {code}"
         raise ValueError(
             f"training_prior has the share 0 for {which}, target_prior {target[unlearned][0]:.6g}; "
-            "a class that was never trained on has no probability to correct: train on rows of "
-            "it, or give it the share 0 in target_prior."
+            "a class that was never trained on (or only with the weight 0) has no probability to "
+            "correct: train on rows of it, or give it the share 0 in target_prior."
         )
 
 

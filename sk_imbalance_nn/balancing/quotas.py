@@ -166,7 +166,7 @@ def _refuse_unknown(sampler: str) -> None:
 
 def _by_code(wanted: Mapping[Any, int], names: npt.NDArray[Any], counts: Counts) -> dict[int, int]:
     """Key a dict of quotas by codes, once its labels and numbers prove sound."""
-    code_of = {name: code for code, name in enumerate(names.tolist()) if counts[code]}
+    code_of = {name: code for code, name in enumerate(names.tolist())}
     unknown = [label for label in wanted if label not in code_of]
     if unknown:
         raise ValueError(
@@ -179,7 +179,9 @@ def _by_code(wanted: Mapping[Any, int], names: npt.NDArray[Any], counts: Counts)
             "sampling_strategy must give each class a whole number of rows, at least 0; found "
             f"{_listed(wrong)}. A share of the rows can only be given as a float, for two classes."
         )
-    return {code_of[label]: int(rows) for label, rows in wanted.items()}
+    # A part of a training may hold no row of a class that the others do.
+    present = {label: rows for label, rows in wanted.items() if counts[code_of[label]]}
+    return {code_of[label]: int(rows) for label, rows in present.items()}
 
 
 def _quotas_by_imblearn(

@@ -104,6 +104,11 @@ class LDAMLoss(HeadLoss):
         self._check_counts()
         return _margins(np.asarray(self.counts), self.max_margin)
 
+    @property
+    def reweighing(self) -> bool:
+        """Whether class weights count now."""
+        return bool(np.asarray(self._held["reweighing"]))
+
     def reweigh(self, on: bool) -> None:
         """Let class weights count, or not.
 

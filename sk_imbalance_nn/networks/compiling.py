@@ -17,6 +17,14 @@ from sk_imbalance_nn.networks.head_losses import HeadCrossentropy, HeadLoss, Lab
 from sk_imbalance_nn.networks.heads import SIGMOID, Head, Output, loss_name, resolve_head
 from sk_imbalance_nn.networks.metrics import metrics_for_head
 
+# At the minimum of these an output is not the share of a class.
+_NO_POSTERIORS = {
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "huber",
+    "log_cosh",
+}
 # Layers that may stand behind the one that holds the output's bias.
 _WITHOUT_WEIGHTS = (
     keras.layers.Activation,
@@ -93,7 +101,7 @@ def compile_for_target(
     ValueError
         If output, loss and target do not fit together.
     """
-    loss = _single(arguments.get("loss"))
+    loss = single_loss(arguments.get("loss"))
     automatic = loss is None or isinstance(loss, HeadCrossentropy)
     # A continued fit meets the wrapper that an earlier one put around the loss.
     loss = loss.loss if isinstance(loss, LabelWeighted) else loss
@@ -103,8 +111,10 @@ def compile_for_target(
     )
     several, plain = target_type == MULTILABEL, bool(np.all(balance.weights == 1))
     if own:
-        weights = balance.weights if several else balance.row_factors / balance.plain_factors
-        takes = not plain and (several or loss.defers)
+        _refuse_weights_of_its_own(loss)
+        weights = relative_weights(balance)
+        # One that defers weights keeps a place for those of later calls.
+        takes = loss.defers or (several and not plain)
         loss = loss.fitted_to(
             head, balance.mass, balance.training_prior, weights if takes else None
         )
@@ -121,6 +131,33 @@ def compile_for_target(
     return head
 
 
+def relative_weights(balance: Balance) -> NDArray[np.float64]:
+    """Return the class weights that a loss takes itself, with a mean of one over an epoch.
+
+    Parameters
+    ----------
+    balance : Balance
+        Of the training.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,) or (n_labels, 2)
+        Those of labels as they are.
+    """
+    if balance.weights.ndim == 2:
+        return balance.weights
+    return np.asarray(balance.row_factors / balance.plain_factors)
+
+
+def _refuse_weights_of_its_own(loss: HeadLoss) -> None:
+    if loss.class_weight is not None and "class_weight" not in loss.left_open:
+        raise ValueError(
+            f"{type(loss).__name__} was given class_weight={loss.class_weight}, which only Keras "
+            "alone should need: give it to the classifier, class_weight=..., which counts what "
+            "weights make of the classes' frequencies."
+        )
+
+
 def own_loss(model: keras.Model) -> HeadLoss | None:
     """Return the loss that a network was compiled with if it is one of this package's.
 
@@ -134,7 +171,7 @@ def own_loss(model: keras.Model) -> HeadLoss | None:
     HeadLoss or None
         None for the plain cross-entropy and for others' losses.
     """
-    loss = _single(getattr(model, "loss", None))
+    loss = single_loss(getattr(model, "loss", None))
     return loss if isinstance(loss, HeadLoss) else None
 
 
@@ -155,9 +192,10 @@ def check_can_be_corrected(model: keras.Model) -> None:
     Raises
     ------
     ValueError
-        For Keras' focal and hinge losses: at their minimum the outputs are not the posteriors.
+        For Keras' focal, hinge and absolute losses and for smoothed labels: at their minimum the
+        outputs are not the posteriors.
     """
-    loss = _single(getattr(model, "loss", None))
+    loss = single_loss(getattr(model, "loss", None))
     loss = loss.loss if isinstance(loss, LabelWeighted) else loss
     name = loss_name(loss) if loss is not None else ""
     if "focal" in name and not isinstance(loss, HeadLoss):
@@ -165,10 +203,16 @@ def check_can_be_corrected(model: keras.Model) -> None:
             f"correct_prior cannot read posteriors from Keras' {name}, whose minimum lies "
             "elsewhere; use loss='focal', which knows the way back, or correct_prior=False."
         )
-    if "hinge" in name:
+    if "hinge" in name or name in _NO_POSTERIORS:
         raise ValueError(
             f"correct_prior needs probabilities, which the loss {name} does not learn; use a "
             "cross-entropy (loss='auto'), or correct_prior=False."
+        )
+    config = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
+    if config.get("label_smoothing"):
+        raise ValueError(
+            f"correct_prior needs probabilities, which label_smoothing={config['label_smoothing']} "
+            "shifts; leave out label_smoothing, or correct_prior."
         )
 
 
@@ -185,7 +229,7 @@ def check_same_loss(requested: Any, compiled: Any) -> None:
     ValueError
         If both are given and their names differ.
     """
-    requested, compiled = _single(requested), _single(compiled)
+    requested, compiled = single_loss(requested), single_loss(compiled)
     if requested is None or requested == "auto" or compiled is None:
         return
     if isinstance(requested, type) and isinstance(compiled, requested):
@@ -273,8 +317,19 @@ def _path_to(model: keras.Model, layer: Any) -> list[Any]:
     return path
 
 
-def _single(loss: Any) -> Any:
-    """Return the loss of the only output out of the list or dict that may hold it."""
+def single_loss(loss: Any) -> Any:
+    """Return the loss of the only output out of the list or dict that may hold it.
+
+    Parameters
+    ----------
+    loss : object
+        As ``compile`` takes it.
+
+    Returns
+    -------
+    object
+        The one loss, or what was given if it holds several or is none.
+    """
     if isinstance(loss, Mapping):
         loss = list(loss.values())
     return loss[0] if isinstance(loss, list | tuple) and len(loss) == 1 else loss

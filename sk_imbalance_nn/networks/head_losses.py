@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, ClassVar
@@ -251,6 +252,7 @@ class HeadLoss(keras.losses.Loss):
             "prior": prior,
         }
         config = self.get_config()
+        self._check_complete(config)
         left_open = [
             name
             for name in offered
@@ -259,16 +261,30 @@ class HeadLoss(keras.losses.Loss):
         config.update({name: offered[name] for name in left_open}, left_open=left_open)
         return type(self).from_config(config)
 
-    def adapt(self, counts: Any, prior: Any) -> None:
-        """Renew the frequencies that `fitted_to` filled in; those that the user gave stay.
+    def adapt(self, counts: Any, prior: Any, class_weight: Any = None) -> None:
+        """Renew what `fitted_to` filled in; what the user gave stays.
 
         Parameters
         ----------
         counts, prior : array-like
             As for `fitted_to`, of the same shapes as then.
+        class_weight : array-like, default=None
+            As for `fitted_to`; None keeps the last ones.
         """
         if self._statistic in self._left_open:
             self._learn({"counts": counts, "prior": prior}[self._statistic])
+        if class_weight is not None and "class_weight" in self._held:
+            self.class_weight = self._hold("class_weight", class_weight)
+
+    @property
+    def left_open(self) -> tuple[str, ...]:
+        """Names of the arguments that `fitted_to` filled in."""
+        return self._left_open
+
+    @property
+    def lacks_frequencies(self) -> bool:
+        """Whether the loss goes by the classes' frequencies, and nobody has told it any."""
+        return self._statistic is not None and getattr(self, self._statistic) is None
 
     def scores(self, logits: NDArray[Any]) -> NDArray[Any]:
         """Return the logits that probabilities are read from, out of the network's.
@@ -334,6 +350,18 @@ class HeadLoss(keras.losses.Loss):
         loss = cls(**config)
         loss._left_open = left_open
         return loss
+
+    def _check_complete(self, config: Mapping[str, Any]) -> None:
+        """Refuse a subclass whose configuration would make another loss than itself."""
+        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        arguments = inspect.signature(type(self).__init__).parameters.values()
+        names = [each.name for each in arguments if each.kind in kinds and each.name != "self"]
+        missing = [name for name in names if name not in config]
+        if missing:
+            raise TypeError(
+                f"get_config of {type(self).__name__} leaves out {missing}, so that no equal loss "
+                "can be made for a fit; let it return all arguments of the constructor."
+            )
 
     def _check(self, **given: Any) -> None:
         """Refuse arguments out of their ranges."""

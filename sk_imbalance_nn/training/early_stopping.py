@@ -190,6 +190,8 @@ class BestEpoch:
     ----------
     n_iter_no_change : int
         How many epochs without a better score end training.
+    after : int, default=0
+        How many epochs do not count yet: what they train for is not what the last ones will.
 
     Attributes
     ----------
@@ -207,13 +209,15 @@ class BestEpoch:
     (2, 0.3)
     """
 
-    def __init__(self, n_iter_no_change: int) -> None:
-        self._patience = n_iter_no_change
+    def __init__(self, n_iter_no_change: int, after: int = 0) -> None:
+        self._patience, self._after = n_iter_no_change, after
         self._weights: list[NDArray[Any]] | None = None
         self.best_epoch, self.best_score = 0, -np.inf
 
     def update(self, score: float, epoch: int, model: keras.Model | None = None) -> bool:
         """Take in the score of an epoch, counted from 1; return whether to stop."""
+        if epoch <= self._after:
+            return False
         # A score that is not defined is worse than any other.
         score = -np.inf if np.isnan(score) else score
         if self.best_epoch == 0 or score > self.best_score:

@@ -27,6 +27,7 @@ from sk_imbalance_nn.networks.compiling import (
     compile_for_target,
     output_layer_name,
     own_loss,
+    relative_weights,
     start_at_prior,
     takes_class_weights,
 )
@@ -86,9 +87,11 @@ class FittingWrapper(PreparingWrapper):
         if not continued:
             given = {} if partial else options
             self._build(training, balance, schedule, self._routed("fit", "epochs", given, 1))
-        elif partial:
+        else:
             self._adapt_loss(balance)
-        best = BestEpoch(self.n_iter_no_change) if stops_early else None
+        added = self._callbacks_of_loss(schedule, callbacks, partial=partial)
+        waits = max([part.start_epoch for part in added], default=0)
+        best = BestEpoch(self.n_iter_no_change, waits) if stops_early else None
         rows, held_out = self._weighted(training, balance), None
         if validation is not None:
             held_out = self._weighted_beside(rows, training, validation, balance)
@@ -97,13 +100,16 @@ class FittingWrapper(PreparingWrapper):
             rows,
             schedule,
             rng=self._rng,
-            callbacks=[*callbacks, *self._callbacks_of_loss(schedule, partial=partial)],
+            callbacks=[*callbacks, *added],
             validation=held_out,
             score=None if validation is None else self._score_on(validation, training),
             best=best,
             best_on_loss=self.scoring == LOSS,
             jit_compile=self._wants_xla(),
         )
+        if takes_class_weights(self.model_) and not own_loss(self.model_).reweighing:
+            # Training ended before the weights that were put off began to count.
+            self.training_prior_ = balance.prior_without_weights
         self.callbacks_, self.engine_ = callbacks, run.engine
         self._record(run.history, best, appended=initial_epoch > 0)
 
@@ -115,6 +121,8 @@ class FittingWrapper(PreparingWrapper):
         """Put everything back as it was if the block fails."""
         before = dict(vars(self))
         variables = self._trained_variables() if continued else []
+        loss = own_loss(self.model_) if continued else None
+        told = {} if loss is None else dict(vars(loss))
         values = [np.array(variable) for variable in variables]
         try:
             yield
@@ -123,11 +131,15 @@ class FittingWrapper(PreparingWrapper):
             vars(self).update(before)
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)
+            for name, value in told.items():
+                setattr(loss, name, value)
             raise
 
     def _trained_variables(self) -> list[Any]:
         optimizer = getattr(self.model_, "optimizer", None)  # none if it is not compiled
-        return [*self.model_.variables, *getattr(optimizer, "variables", [])]
+        loss = own_loss(self.model_)
+        told = [] if loss is None else loss.variables
+        return [*self.model_.variables, *getattr(optimizer, "variables", []), *told]
 
     def _start(self, *, continued: bool, reseeded: bool = True) -> None:
         """Check the parameters, forget an earlier fit, and seed this one."""
@@ -289,6 +301,13 @@ class FittingWrapper(PreparingWrapper):
             )
         if not model.compiled:
             model.compile(**arguments)
+        loss = own_loss(model)
+        if loss is not None and (loss.defers or loss.lacks_frequencies):
+            raise ValueError(
+                f"{type(loss).__name__} goes by the classes of y, which a target_encoder of your "
+                "own keeps to itself: give the loss their frequencies (and reweight_after=None), "
+                "or use another loss."
+            )
 
     def _compile_for_target(
         self, model: keras.Model, arguments: Mapping[str, Any], data: Data, balance: Balance
@@ -318,7 +337,9 @@ class FittingWrapper(PreparingWrapper):
         )
         self._check_compiled_loss()
         if self.output_bias == "auto" and not isinstance(self._given_model, keras.Model):
-            start_at_prior(model, self._head, balance.training_prior)
+            late = takes_class_weights(model)
+            start = balance.prior_without_weights if late else balance.training_prior
+            start_at_prior(model, self._head, start)
 
     def _check_compiled_loss(self) -> None:
         """Refuse a loss that does not go with ``class_weight`` or ``correct_prior``."""
@@ -331,25 +352,32 @@ class FittingWrapper(PreparingWrapper):
                 "parameter: give class_weight=None, or the loss as loss=... and a builder that "
                 "does not compile."
             )
-        if target_prior_of(self.correct_prior, self.class_prior_) is not None:
+        if not _is_false(self.correct_prior):
             check_can_be_corrected(self.model_)
 
     def _adapt_loss(self, balance: Balance | None) -> None:
-        """Tell a loss that goes by the classes' frequencies those of all rows so far."""
+        """Tell a loss that goes by the classes' frequencies those of the rows that follow."""
         loss = own_loss(self.model_)
         if loss is not None and balance is not None:
-            loss.adapt(balance.mass, balance.training_prior)
+            weights = relative_weights(balance) if loss.defers else None
+            loss.adapt(balance.mass, balance.training_prior, weights)
 
     # --------------------------------------------------------------------------------------
     # Train
 
-    def _callbacks_of_loss(self, schedule: Schedule, *, partial: bool) -> list[Any]:
+    def _callbacks_of_loss(
+        self, schedule: Schedule, callbacks: list[Any], *, partial: bool
+    ) -> list[Any]:
         """Return the callback that switches deferred class weights on, if the loss has them."""
-        if partial or not takes_class_weights(self.model_):
+        if not takes_class_weights(self.model_):
             return []
-        share = own_loss(self.model_).reweight_after
+        loss = own_loss(self.model_)
+        loss.reweigh(True)
+        if partial or any(isinstance(part, DeferredReweighting) for part in callbacks):
+            return []
         span = schedule.epochs - schedule.initial_epoch
-        return [DeferredReweighting(schedule.initial_epoch + int(np.ceil(share * span)))]
+        put_off = min(int(np.ceil(loss.reweight_after * span)), span - 1)
+        return [DeferredReweighting(schedule.initial_epoch + max(put_off, 0))]
 
     def _score_on(self, validation: Data, training: Data) -> ValidationScore | None:
         """Return the score of the validation rows, tried once before anything is trained."""
@@ -387,7 +415,7 @@ class FittingWrapper(PreparingWrapper):
         classes = np.arange(self.n_classes_)
         if self.target_type_ != BINARY:
             return codes, classes, _unchanged, False
-        reverse = bool(np.mean(training.of(training.y)) > 0.5)
+        reverse = bool(self.class_prior_[1] > 0.5)
         return (1 - codes if reverse else codes), classes, _unchanged, reverse
 
     def _logits(self, X: Any) -> NDArray[np.float64]:
@@ -408,10 +436,11 @@ class FittingWrapper(PreparingWrapper):
         if are_logits is None:
             are_logits = self._forward.gives_logits or self._head.from_logits
         logits, loss = self._head.logits(outputs, are_logits=are_logits), own_loss(self.model_)
+        if _is_false(self.correct_prior):
+            return logits if loss is None else loss.scores(logits)
+        check_can_be_corrected(self.model_)
         several = self.target_type_ == MULTILABEL
         target = target_prior_of(self.correct_prior, self.class_prior_, multilabel=several)
-        if target is None:
-            return logits if loss is None else loss.scores(logits)
         shift = prior_shift(self.training_prior_, target, multilabel=several)
         if self._head.units == 1 and not several:
             shift = shift[1:] - shift[:1]
@@ -427,6 +456,10 @@ class FittingWrapper(PreparingWrapper):
         stopped = best is not None and best.best_epoch > 0
         self.best_iteration_ = best.best_epoch if stopped else None
         self.best_validation_score_ = best.best_score if stopped else None
+
+
+def _is_false(correct_prior: Any) -> bool:
+    return isinstance(correct_prior, bool | np.bool_) and not correct_prior
 
 
 def _unchanged(codes: NDArray[Any]) -> NDArray[Any]:

@@ -16,18 +16,22 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from sk_imbalance_nn import __version__
 from sk_imbalance_nn.balancing.balance import Balance
 from sk_imbalance_nn.data.inputs import InputSplitter
 from sk_imbalance_nn.data.targets import TargetEncoder
+from sk_imbalance_nn.losses import NAMED_LOSSES, WeightedCrossentropy
 from sk_imbalance_nn.networks.archive import model_from_bytes, model_to_bytes
+from sk_imbalance_nn.networks.compiling import own_loss
 from sk_imbalance_nn.networks.heads import Head
 
 _FORMAT = 1
 _ESTIMATOR, _NETWORK = "estimator.json", "network.keras"
 _CARRIERS = {kind.__name__: kind for kind in (Balance, Head, InputSplitter, TargetEncoder)}
+_LOSSES = {kind.__name__: kind for kind in (*NAMED_LOSSES.values(), WeightedCrossentropy)}
 _ARRAY_KINDS = "biufUSO"
 # The network has a file of its own, and callbacks belong to one fit.
 _NOT_WRITTEN = {"model_", "callbacks_"}
@@ -80,6 +84,7 @@ def write_estimator(estimator: Any, path: str | PathLike[str]) -> None:
         "params": params,
         "left_out": left_out,
         "state": {name: plain(vars(estimator)[name]) for name in sorted(names)},
+        "loss": _described_loss(estimator.model_),
     }
     target = Path(path)
     partial = target.with_name(f".{target.name}.partial")
@@ -128,9 +133,24 @@ def read_estimator(
     state = {name: restored(value) for name, value in content["state"].items()}
     known = {value.__name__: value for value in params.values() if hasattr(value, "__name__")}
     state["model_"] = model_from_bytes(network, {**known, **(custom_objects or {})})
+    _restore_loss(state["model_"], content.get("loss"))
     # The way that unpickling takes too: it makes the forward pass.
     estimator.__setstate__({**vars(estimator), **state})
     return estimator
+
+
+def _described_loss(model: keras.Model) -> dict[str, Any] | None:
+    """Describe a loss that probabilities are read by."""
+    loss = own_loss(model)
+    if loss is None or _LOSSES.get(type(loss).__name__) is not type(loss):
+        return None
+    return {"class": type(loss).__name__, "config": loss.get_config()}
+
+
+def _restore_loss(model: keras.Model, described: Mapping[str, Any] | None) -> None:
+    """Give a network its loss back where Keras could not restore what it was compiled with."""
+    if described is not None and not model.compiled and described["class"] in _LOSSES:
+        model.loss = _LOSSES[described["class"]].from_config(described["config"])
 
 
 def _read(path: str | PathLike[str]) -> tuple[dict[str, Any], bytes]:

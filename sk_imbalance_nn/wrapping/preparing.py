@@ -19,7 +19,7 @@ from sk_imbalance_nn._compat import check_sample_weight
 from sk_imbalance_nn.balancing.balance import Balance, balance_classes, balance_labels
 from sk_imbalance_nn.balancing.class_weight import row_weights
 from sk_imbalance_nn.balancing.epochs import Epoch, EveryRow
-from sk_imbalance_nn.balancing.priors import target_prior_of
+from sk_imbalance_nn.balancing.priors import prior_shift, target_prior_of
 from sk_imbalance_nn.data.inputs import (
     InputSplitter,
     arrays_of,
@@ -30,7 +30,7 @@ from sk_imbalance_nn.data.inputs import (
 )
 from sk_imbalance_nn.data.split import holdout_from_splitter, rarest_in_holdout, stratified_holdout
 from sk_imbalance_nn.data.targets import MULTILABEL, TargetEncoder
-from sk_imbalance_nn.networks.compiling import takes_class_weights
+from sk_imbalance_nn.networks.compiling import own_loss, takes_class_weights
 from sk_imbalance_nn.training.early_stopping import LOSS
 from sk_imbalance_nn.training.feeding import Rows
 from sk_imbalance_nn.wrapping.routing import balances
@@ -253,22 +253,19 @@ class PreparingWrapper(SamplingWrapper):
     ) -> Balance | None:
         """Decide what classes weigh, and remember the priors before and after."""
         if not self._own_target:
-            if target_prior_of(self.correct_prior, np.ones(2) / 2) is not None:
-                raise ValueError(
-                    "correct_prior needs the classes of y, which a target_encoder of your own "
-                    "keeps to itself; give correct_prior=False."
-                )
+            self._check_nothing_to_correct()
             return None
         y, weight = data.of(data.y), data.of(data.weight)
         copies = data.epoch.copies
         if self.target_type_ == MULTILABEL:
             # Label weights are part of the compiled loss: those of the first fit stay.
             rule = self.class_weight_ if continued else self._class_weight_rule()
-            balance = balance_labels(rule, y, weight, copies=copies)
+            earlier = self._balance if continued and partial else None
+            balance = balance_labels(rule, y, weight, earlier, copies=copies)
             self.class_weight_: Any = balance.weights
         else:
             balance = balance_classes(
-                self._class_weight_rule(),
+                self._class_weight_rule(continued=continued),
                 y,
                 self.classes_,
                 weight,
@@ -282,13 +279,23 @@ class PreparingWrapper(SamplingWrapper):
             )
         self._balance = balance
         self.class_prior_, self.training_prior_ = balance.prior, balance.training_prior
-        target_prior_of(self.correct_prior, balance.prior, multilabel=y.ndim == 2)
+        target = target_prior_of(self.correct_prior, balance.prior, multilabel=y.ndim == 2)
+        if target is not None and not partial:  # later parts may hold what this one does not
+            prior_shift(balance.training_prior, target, multilabel=y.ndim == 2)
         return balance
 
-    def _class_weight_rule(self) -> Any:
+    def _check_nothing_to_correct(self) -> None:
+        if not isinstance(self.correct_prior, bool | np.bool_) or self.correct_prior:
+            raise ValueError(
+                "correct_prior needs the classes of y, which a target_encoder of your own keeps "
+                "to itself; give correct_prior=False."
+            )
+
+    def _class_weight_rule(self, *, continued: bool = False) -> Any:
         """Return ``class_weight``, with "auto" decided by what else balances."""
         if isinstance(self.class_weight, str) and self.class_weight == "auto":
-            return None if balances(self.loss) else "balanced"
+            loss = own_loss(self.model_) if continued else self.loss
+            return None if balances(loss) else "balanced"
         return self.class_weight
 
     def _weighted(self, data: Data, balance: Balance | None) -> Rows:

@@ -18,6 +18,7 @@ import keras
 from scikeras.wrappers import BaseWrapper
 
 from sk_imbalance_nn.losses import NAMED_LOSSES
+from sk_imbalance_nn.networks.compiling import single_loss
 from sk_imbalance_nn.networks.head_losses import HeadCrossentropy, HeadLoss
 from sk_imbalance_nn.networks.serialization import copy_model, copy_object
 
@@ -98,8 +99,8 @@ class RoutedWrapper(BaseWrapper):
         loss = params["loss"]
         if _is_auto(loss):
             params["loss"] = HeadCrossentropy()
-        elif isinstance(loss, str) and loss in NAMED_LOSSES:
-            params["loss"] = NAMED_LOSSES[loss]
+        elif balancing_loss(loss) is not None:
+            params["loss"] = balancing_loss(loss)
         elif isinstance(loss, str):
             _check_loss_name(loss)
             if any(name.startswith("loss__") for name in params):
@@ -236,6 +237,8 @@ class RoutedWrapper(BaseWrapper):
             return "loss='auto' takes no parameters; name a loss."
         if destination == "sampler" and target is None:
             return "sampler=None; name a sampler."
+        if destination == "loss" and isinstance(target, keras.losses.Loss):
+            return "loss is an instance; give its name or class."
         if destination == "callbacks" and target is None:
             return "callbacks=None; give a callback's class."
         if destination == "optimizer" and isinstance(target, keras.optimizers.Optimizer):
@@ -305,17 +308,23 @@ def _initials(name: str) -> str:
 
 def balancing_loss(loss: Any) -> Any:
     """Return the class of this package's losses that a parameter ``loss`` stands for, or None."""
+    loss = single_loss(loss)
     kind = NAMED_LOSSES.get(loss) if isinstance(loss, str) else loss
     return kind if isinstance(kind, type) and issubclass(kind, HeadLoss) else None
 
 
 def balances(loss: Any) -> bool:
     """Say whether a parameter ``loss`` makes up for the classes' frequencies by itself."""
+    loss = single_loss(loss)
     kind = NAMED_LOSSES.get(loss) if isinstance(loss, str) else loss
     return bool(getattr(kind, "balances", False))
 
 
 def _parameters_of_sampler(sampler: Any) -> set[str]:
+    if isinstance(sampler, type):
+        raise TypeError(
+            f"sampler is the class {sampler.__name__}; give an instance, {sampler.__name__}()."
+        )
     return set(sampler.get_params()) if hasattr(sampler, "get_params") else {"sampling_strategy"}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,8 +41,26 @@ class SamplingWrapper(RoutedWrapper):
         if isinstance(self.sampler, str):
             drawn = sampled_rows(self.sampler, codes, classes=self.classes_, **routed)
             return replace(data, sampled=drawn)
-        sampler = clone(self.sampler).set_params(**routed)
-        return self._sample_by_imblearn(data, sampler, codes)
+        sampler = self._positioned(clone(self.sampler).set_params(**routed))
+        return self._sample_by_imblearn(data, self._advanced(sampler), codes)
+
+    def _positioned(self, sampler: Any) -> Any:
+        """Name categorical columns by position: samplers are shown an array."""
+        columns = sampler.get_params().get("categorical_features")
+        names = list(getattr(self, "feature_names_in_", []))
+        if not (isinstance(columns, list | tuple) and set(columns) & set(names)):
+            return sampler
+        places = [names.index(column) if column in names else column for column in columns]
+        return sampler.set_params(categorical_features=places)
+
+    def _advanced(self, sampler: Any) -> Any:
+        """Let a sampler with a seed of its own draw other rows in a call that continues."""
+        seed = sampler.get_params().get("random_state")
+        if not isinstance(seed, Integral) or not self.initialized_:
+            return sampler
+        steps = int(self.model_.optimizer.iterations)
+        sequence = np.random.SeedSequence([int(seed), steps])
+        return sampler.set_params(random_state=int(sequence.generate_state(1)[0] >> 1))
 
     def _sample_by_imblearn(self, data: Data, sampler: Any, codes: Any) -> Data:
         labels = codes if self.target_type_ == MULTILABEL else self.classes_[codes]
