@@ -223,17 +223,14 @@ def resample(sampler: Any, X: Any, labels: npt.ArrayLike, random_state: int) -> 
     classes = _labels_of_classes(labels)
     seeded = _seeded(sampler, random_state)
     table = _table(X)
+    if table is not X and _makes_rows(sampler):
+        raise ValueError(_needs_a_table(sampler, X))
     made, new_labels = _fit_resample(seeded, table, classes, classes)
     index = getattr(seeded, "sample_indices_", None)
     if index is not None and _same(made, table[index]):
         return Resampled(index=np.asarray(index, dtype=np.intp))
     if table is not X:
-        raise ValueError(
-            f"{type(sampler).__name__} makes rows, which imbalanced-learn can do only in tables, "
-            f"and X is {_form(X)}; take a sampler that picks rows, such as RandomUnderSampler, "
-            "RandomOverSampler without shrinkage, TomekLinks or NearMiss, or 'over', 'under' or "
-            "'balanced'."
-        )
+        raise ValueError(_needs_a_table(sampler, X))
     made = made.tocsr() if sparse.issparse(made) else made
     if table.dtype.kind == "f":
         made = made.astype(table.dtype, copy=False)
@@ -294,6 +291,23 @@ def weights_after(
     return np.concatenate([weights, means[made].astype(weights.dtype)])
 
 
+def _makes_rows(sampler: Any) -> bool:
+    """Say of imbalanced-learn's own samplers whether they make rows."""
+    from imblearn.combine import SMOTEENN, SMOTETomek
+    from imblearn.over_sampling.base import BaseOverSampler
+
+    return isinstance(sampler, BaseOverSampler | SMOTEENN | SMOTETomek) and not redraws(sampler)
+
+
+def _needs_a_table(sampler: Any, X: Any) -> str:
+    return (
+        f"{type(sampler).__name__} makes rows, which imbalanced-learn can do only in tables, "
+        f"and X is {_form(X)}; take a sampler that picks rows, such as RandomUnderSampler, "
+        "RandomOverSampler without shrinkage, TomekLinks or NearMiss, or 'over', 'under' or "
+        "'balanced'."
+    )
+
+
 def _labels_of_classes(labels: npt.ArrayLike) -> npt.NDArray[Any]:
     classes = np.asarray(labels)
     if classes.ndim != 1:
@@ -322,8 +336,15 @@ def _fit_resample(sampler: Any, X: Any, target: npt.NDArray[Any], labels: npt.ND
     except _PASSED_ON as error:
         kind = next(kind for kind in _PASSED_ON if isinstance(error, kind))
         rows = described(*np.unique(labels, return_counts=True))
+        neighbours = [name for name in sampler.get_params() if name.endswith("_neighbors")]
+        cure = (
+            f" Set {neighbours[0]} below the rows of the rarest class, or take 'over'."
+            if neighbours and "n_neighbors" in str(error)
+            else ""
+        )
         raise kind(
-            f"{type(sampler).__name__} could not resample {len(labels)} rows ({rows}): {error}"
+            f"{type(sampler).__name__} could not resample {len(labels)} rows ({rows}): "
+            f"{error}{cure}"
         ) from error
 
 

@@ -199,8 +199,10 @@ class RoutedWrapper(BaseWrapper):
         prefix, _, rest = name.partition("__")
         routed = {f"{to}__{known}" for to, names in accepted.items() for known in names}
         of_prefix = {known for known in routed if known.startswith(f"{prefix}__")}
-        candidates = of_prefix or own | accepted["model"] | routed
-        message = unknown_name(type(self).__name__, name, candidates)
+        # A bare name may lack its prefix, but resembles few names of others by more than chance.
+        lacking = {known for known in routed if known.partition("__")[2] == name}
+        candidates = of_prefix if rest else lacking or own | accepted["model"]
+        message = unknown_name(type(self).__name__, name, candidates or own | routed)
         if message.endswith("accepts.") and accepted["model"] and not rest:
             message += f" The network's builder takes {sorted(accepted['model'])}."
         return message
