@@ -158,7 +158,8 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
     class_weight_ : dict, or ndarray of shape (n_labels, 2)
         The weight of each class; for multilabel targets of each label's negatives and positives.
     class_prior_ : ndarray of shape (n_classes,)
-        Shares of the classes among the training rows; for multilabel targets of positives.
+        Shares of the classes among the training rows, each counted with its ``sample_weight``;
+        for multilabel targets of positives.
     training_prior_ : ndarray of shape (n_classes,)
         The same after sampling and weighting: the prior that training saw.
     n_features_in_ : int
@@ -344,7 +345,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         TypeError
             For a parameter that nothing accepts.
         """
-        check_options("fit", fit_params, FIT_OPTIONS)
+        self._check_call("fit", fit_params)
         continued = bool(self.warm_start and self.initialized_)
         with self._earlier_fit_kept_on_failure(continued):
             self._start(continued=continued, reseeded=not continued)
@@ -397,7 +398,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
                     f"Invalid argument `{name}` to `partial_fit`: it trains one epoch, from the "
                     "current one. Use fit, with warm_start=True to continue."
                 )
-        check_options("partial_fit", fit_params, FIT_OPTIONS)
+        self._check_call("partial_fit", fit_params)
         continued = self.initialized_
         with self._earlier_fit_kept_on_failure(continued):
             self._start(continued=continued, reseeded=not continued)
@@ -436,6 +437,16 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
             epochs = self._routed("fit", "epochs", {}, 1)
             self._build(data, self._weigh(data), self._schedule({}, data, 0), epochs)
         return self
+
+    def _check_call(self, method: str, given: Mapping[str, Any]) -> None:
+        """Refuse arguments of a call that belong to the constructor, or to nobody."""
+        misplaced = sorted(set(given) & set(self.get_params(deep=False)) - set(FIT_OPTIONS))
+        if misplaced:
+            raise TypeError(
+                f"{method} got {misplaced[0]!r}, which is a parameter of the estimator: "
+                f"{type(self).__name__}({misplaced[0]}=...)."
+            )
+        check_options(method, given, FIT_OPTIONS)
 
     # --------------------------------------------------------------------------------------
     # Predicting

@@ -754,3 +754,18 @@ def test_stacking_learns_from_its_decisions():
     (inner,) = stack.estimators_
     np.testing.assert_allclose(stack.transform(X)[:, 0], inner.predict_proba(X)[:, 1])
     assert roc_auc_score(y, stack.predict_proba(X)[:, 1]) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("params", "call", "match"),
+    [
+        ({"loss": "balanced_softmax", "loss__tau": 2.0}, {}, "loss__tau"),
+        ({"loss": "asymmetric", "loss__gamma": 2.0}, {}, "did you mean 'loss__gamma_negative'"),
+        ({}, {"class_weight": None}, r"parameter of the estimator: .*\(class_weight=\.\.\.\)"),
+        ({"model": None, "filters": 3}, {}, r"accepts\. The network's builder takes"),
+        ({"learning_rate": 0.1}, {}, "did you mean 'optimizer__learning_rate'"),
+    ],
+)
+def test_arguments_in_the_wrong_place_are_shown_the_right_one(params, call, match):
+    with pytest.raises(TypeError, match=match):
+        classifier(**params).fit(X, y, **call)

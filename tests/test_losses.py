@@ -779,13 +779,9 @@ def test_the_normalised_layer_needs_units(units):
         NormalizedDense(units)
 
 
-@pytest.mark.parametrize("share", [0.001, 0.07, 0.5, 0.9])
-def test_the_asymmetric_loss_starts_where_it_is_least_for_all_rows_alike(share):
-    loss = AsymmetricLoss(link="sigmoid", gamma_negative=3.0)
-    start = loss.start(np.array([np.log(share / (1 - share))]))
-    y = np.array([[0.0], [1.0]])
-    near = [
-        float(np.dot([1 - share, share], loss.call(y, expit(np.repeat(start + shift, 2)[:, None]))))
-        for shift in (-0.05, 0.0, 0.05)
-    ]
-    assert near[1] == min(near)
+def test_targets_that_may_be_labels_or_classes_are_refused():
+    y, proba = np.eye(3, dtype=np.float32), np.full((3, 3), 0.5, np.float32)
+    for loss in (FocalLoss(), WeightedCrossentropy()):
+        with pytest.raises(ValueError, match="link='softmax' for one-hot .* link='sigmoid'"):
+            loss(y, proba)
+    assert float(FocalLoss(link="sigmoid")(y, proba)) != float(FocalLoss(link="softmax")(y, proba))

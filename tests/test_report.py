@@ -613,3 +613,9 @@ def test_the_text_of_many_labels_shows_the_hardest():
     assert shown == sorted(shown)
     assert not any(label % 2 == 0 for label in shown)
     assert len(report.to_frame()) >= 50
+
+
+def test_a_report_on_the_frequent_class_says_so():
+    y, proba = np.repeat(["fraud", "ok"], [2, 8]), np.linspace(0, 1, 10)
+    assert "pos_label" in str(imbalance_report(y, proba))
+    assert "pos_label" not in str(imbalance_report(y, 1 - proba, pos_label="fraud"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
@@ -241,10 +242,10 @@ def target_prior_of(
     if isinstance(wanted, str) and wanted == "balanced":
         share = 0.5 if multilabel else 1 / len(class_prior)
         return np.full(len(class_prior), share)
-    if wanted is None or isinstance(wanted, str):
+    if wanted is None or isinstance(wanted, str | Mapping):
         raise ValueError(
-            f"correct_prior must be a bool, 'balanced', a share or an array of them, found "
-            f"{wanted!r}."
+            "correct_prior must be a bool, 'balanced', a share, or an array of them in the order "
+            f"of classes_; found {wanted!r}."
         )
     if isinstance(wanted, Real) and not 0 < float(wanted) < 1:
         raise ValueError(

@@ -98,27 +98,6 @@ class AsymmetricLoss(HeadLoss):
         exponents = (self.gamma_negative, self.gamma_positive)
         return asymmetric_posterior(logits, *exponents, self.margin)
 
-    def start(self, logits: NDArray[Any]) -> NDArray[Any]:
-        """Return the bias to start from, where the loss is to see the logits of the prior.
-
-        Parameters
-        ----------
-        logits : ndarray of shape (units,)
-            Log odds.
-
-        Returns
-        -------
-        ndarray of shape (units,)
-            The outputs that are best for all rows alike, which lie far above a small prior: the
-            inverse of `posterior`, by bisection.
-        """
-        low, high = np.full(logits.shape, -50.0), np.full(logits.shape, 50.0)
-        for _ in range(60):
-            middle = (low + high) / 2
-            beyond = self.posterior(middle[np.newaxis])[0] > logits
-            low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
-        return high
-
     def get_config(self) -> dict[str, Any]:
         """Return what makes an equal loss.
 

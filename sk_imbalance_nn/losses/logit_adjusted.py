@@ -186,6 +186,8 @@ class BalancedSoftmaxLoss(LogitAdjustedLoss):
     1.386
     """
 
+    fixed = frozenset({"tau"})
+
     def __init__(self, prior: Any = None, **kwargs: Any) -> None:
         super().__init__(1.0, prior, **kwargs)
 

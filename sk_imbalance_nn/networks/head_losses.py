@@ -138,7 +138,7 @@ class HeadLoss(keras.losses.Loss):
     ----------
     link : {"sigmoid", "softmax"}, default=None
         What turns logits into probabilities. None: a sigmoid for one output, a softmax for
-        several.
+        several if the targets are codes of classes; for rows of zeros and ones it must be said.
     from_logits : bool, default=None
         Whether the network answers with logits; None counts as False. Logits that a Keras
         activation left on its output are used in any case.
@@ -154,6 +154,8 @@ class HeadLoss(keras.losses.Loss):
         Whether the loss makes up for the classes' frequencies itself.
     defers : bool
         Whether it takes the class weights itself, to switch them on late.
+    fixed : frozenset of str
+        Arguments of a parent class that this one sets itself.
 
     Notes
     -----
@@ -164,6 +166,7 @@ class HeadLoss(keras.losses.Loss):
 
     balances: bool = False
     defers: bool = False
+    fixed: frozenset[str] = frozenset()
     _statistic: str | None = None
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "link": [StrOptions({SIGMOID, SOFTMAX}), None],
@@ -198,6 +201,7 @@ class HeadLoss(keras.losses.Loss):
         """Return the loss of each row; under a sigmoid the mean over its labels."""
         units = y_pred.shape[-1]
         link = self._link_for(units)
+        self._refuse_ambiguous(y_true, units)
         logits = logits_from(y_pred, link, bool(self.from_logits), self.dtype)
         y = targets_like(y_true, logits, link)
         logits = self._shifted(y, logits, link)
@@ -400,6 +404,16 @@ class HeadLoss(keras.losses.Loss):
                 "a softmax makes 1.0 for every row; give it one output a class, or leave link out."
             )
         return link
+
+    def _refuse_ambiguous(self, y_true: Any, units: int) -> None:
+        """Refuse targets that may be one-hot rows, or labels, where nobody said which."""
+        shape = tuple(getattr(y_true, "shape", None) or np.shape(y_true))
+        if self.link is None and units > 1 and len(shape) == 2 and shape[1] == units:
+            raise ValueError(
+                f"{type(self).__name__} was given targets of the shape of the {units} outputs: "
+                "say link='softmax' for one-hot rows of classes that exclude each other, or "
+                "link='sigmoid' for labels that may occur together."
+            )
 
     def _learn(self, statistic: Any) -> None:
         """Hold the frequencies that `_statistic` names."""

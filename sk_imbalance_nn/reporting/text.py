@@ -97,6 +97,7 @@ def _text_of_two(report: ImbalanceReport) -> list[str]:
         *_cut_to_width(f"Imbalance report on class {line.name!r}"),
         f"{_size(report)}; positive: {counts['support']}, prevalence "
         f"{_share(line.values['prevalence'])}",
+        *_hint_at_the_rare_class(line),
         "",
         f"{'':28}{'value':>10}{'chance':>10}",
     ]
@@ -108,6 +109,12 @@ def _text_of_two(report: ImbalanceReport) -> list[str]:
         f"Alarms: {counts['alarms']}, of which {counts['hits']} hits and "
         f"{counts['false_alarms']} false alarms; {counts['misses']} misses",
     ]
+
+
+def _hint_at_the_rare_class(line: ReportLine) -> list[str]:
+    if not line.values["prevalence"] > 0.5:
+        return []
+    return ["This is the more frequent class; pos_label names the other (with its probabilities)."]
 
 
 def _text_of_metrics(line: ReportLine, metrics: Mapping[str, str]) -> list[str]:

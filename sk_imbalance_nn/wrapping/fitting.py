@@ -337,9 +337,7 @@ class FittingWrapper(PreparingWrapper):
         )
         self._check_compiled_loss()
         if self.output_bias == "auto" and not isinstance(self._given_model, keras.Model):
-            late = takes_class_weights(model)
-            start = balance.prior_without_weights if late else balance.training_prior
-            start_at_prior(model, self._head, start)
+            start_at_prior(model, self._head, balance.training_prior)
 
     def _check_compiled_loss(self) -> None:
         """Refuse a loss that does not go with ``class_weight`` or ``correct_prior``."""

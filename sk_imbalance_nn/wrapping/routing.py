@@ -175,7 +175,8 @@ class RoutedWrapper(BaseWrapper):
             "compile": set(_COMPILE_OPTIONS),
         }
         if balancing_loss(self.loss) is not None:
-            accepted["loss"] = _accepted_by(balancing_loss(self.loss))
+            kind = balancing_loss(self.loss)
+            accepted["loss"] = _accepted_by(kind) - kind.fixed
         for name in self.get_params(deep=False):
             prefix, _, rest = name.partition("__")
             if name in own or self._is_routed(prefix, rest, accepted):
@@ -296,8 +297,9 @@ def unknown_name(where: str, name: str, accepted: Iterable[str]) -> str:
     "fit got the parameter 'epoch', which nothing accepts; did you mean 'epochs'?"
     """
     candidates = sorted(set(accepted) - {"**"})
+    longer = [other for other in candidates if other.startswith(name)]
     initials = [other for other in candidates if _initials(other) == name]
-    near = initials or get_close_matches(name, candidates, n=1)
+    near = longer or initials or get_close_matches(name, candidates, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"{where} got the parameter {name!r}, which nothing accepts{hint}"
 
