@@ -883,7 +883,7 @@ CONSTRAINTS = {
 }
 
 
-@pytest.mark.parametrize("constraint", CONSTRAINTS, ids=str)
+@pytest.mark.parametrize("constraint", CONSTRAINTS, ids=range(len(CONSTRAINTS)))
 def test_constraints_hold_and_the_rest_is_the_best_of_all_cuts(constraint):
     decisions = [(threshold <= PROBA).astype(int) for threshold in cuts(PROBA)]
     allowed = [said for said in decisions if CONSTRAINTS[constraint](said)]
