@@ -782,6 +782,6 @@ def test_the_normalised_layer_needs_units(units):
 def test_targets_that_may_be_labels_or_classes_are_refused():
     y, proba = np.eye(3, dtype=np.float32), np.full((3, 3), 0.5, np.float32)
     for loss in (FocalLoss(), WeightedCrossentropy()):
-        with pytest.raises(ValueError, match="link='softmax' for one-hot .* link='sigmoid'"):
+        with pytest.raises(ValueError, match=r"link='softmax' for one-hot .* link='sigmoid'"):
             loss(y, proba)
     assert float(FocalLoss(link="sigmoid")(y, proba)) != float(FocalLoss(link="softmax")(y, proba))
