@@ -132,7 +132,8 @@ def class_weights(
         return _weights_by_label(class_weight, labels)
     raise TypeError(
         "class_weight must be None, 'balanced', 'effective', a dict from labels to weights, or a "
-        f"function from counts to weights; found {class_weight!r}."
+        f"function from counts to weights; found {class_weight!r}. Arrays are for the labels of a "
+        "multilabel target."
     )
 
 

@@ -50,8 +50,9 @@ from sk_imbalance_nn.training.fingerprint import is_distributed
 from sk_imbalance_nn.training.forked import check_not_stranded
 from sk_imbalance_nn.training.forward import ForwardPass, build, check_inputs, rows_at_once
 from sk_imbalance_nn.training.schedule import Schedule
+from sk_imbalance_nn.wrapping.checked import Data
 from sk_imbalance_nn.wrapping.persistence import NotSaved
-from sk_imbalance_nn.wrapping.preparing import Data, PreparingWrapper, ValidationSource
+from sk_imbalance_nn.wrapping.preparing import PreparingWrapper, ValidationSource
 from sk_imbalance_nn.wrapping.routing import balances, balancing_loss, copied_callbacks
 
 _DEFAULT_BATCH_SIZE = 32

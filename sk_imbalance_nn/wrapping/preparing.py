@@ -18,14 +18,12 @@ from sklearn.utils.validation import check_consistent_length
 from sk_imbalance_nn._compat import check_sample_weight
 from sk_imbalance_nn.balancing.balance import Balance, balance_classes, balance_labels
 from sk_imbalance_nn.balancing.class_weight import row_weights
-from sk_imbalance_nn.balancing.epochs import Epoch, EveryRow
 from sk_imbalance_nn.balancing.priors import prior_shift, target_prior_of
 from sk_imbalance_nn.data.inputs import (
     InputSplitter,
     arrays_of,
     first_array,
     n_rows,
-    select_rows,
     validate_inputs,
 )
 from sk_imbalance_nn.data.split import holdout_from_splitter, rarest_in_holdout, stratified_holdout
@@ -33,6 +31,7 @@ from sk_imbalance_nn.data.targets import MULTILABEL, TargetEncoder
 from sk_imbalance_nn.networks.compiling import own_loss, takes_class_weights
 from sk_imbalance_nn.training.early_stopping import LOSS
 from sk_imbalance_nn.training.feeding import Rows
+from sk_imbalance_nn.wrapping.checked import Data
 from sk_imbalance_nn.wrapping.routing import balances
 from sk_imbalance_nn.wrapping.sampling import SamplingWrapper
 
@@ -40,60 +39,6 @@ from sk_imbalance_nn.wrapping.sampling import SamplingWrapper
 # the rows are better spent on training.
 _ENOUGH_TO_STOP_EARLY = 20
 _DEFAULT_FRACTION = 0.1
-
-
-@dataclass(frozen=True, eq=False)
-class Data:
-    """Checked rows.
-
-    Parameters
-    ----------
-    X, x : structure
-        The table that came in, and the inputs of the network made of it.
-    labels : array-like
-        The target as it came in.
-    y : ndarray or structure
-        The encoded target: codes, an indicator, or what the user's own transformer returned.
-    strata : ndarray of shape (n,) or (n, n_labels)
-        What a split keeps in proportion.
-    weight : ndarray of shape (n,) or None
-        Sample weights.
-    rows : ndarray of shape (m,)
-        Which rows are used, in ascending order; those of weight zero never are.
-    sampled : Epoch, default=None
-        What a sampler makes an epoch of; by default each row used, once.
-    mass : ndarray of shape (n_classes,), default=None
-        Weight of each class before a sampler made new rows; by default that of the rows.
-    """
-
-    X: Any
-    x: Any
-    labels: Any
-    y: Any
-    strata: NDArray[Any]
-    weight: NDArray[np.float64] | None
-    rows: NDArray[np.integer[Any]]
-    sampled: Epoch | None = None
-    mass: NDArray[np.float64] | None = None
-
-    @property
-    def epoch(self) -> Epoch:
-        """Which of the rows used make an epoch."""
-        return EveryRow(len(self.rows)) if self.sampled is None else self.sampled
-
-    def of(self, values: Any) -> Any:
-        """Return the part of an array, or of None, that belongs to the rows used."""
-        if values is None or len(self.rows) == n_rows(self.X):
-            return values
-        return select_rows(values, self.rows)
-
-    def weight_of_used(self) -> NDArray[np.float64] | None:
-        """Return a weight for every row, zero for those not used; None where all weigh one."""
-        if len(self.rows) == n_rows(self.X):
-            return self.weight
-        weight = np.zeros(n_rows(self.X))
-        weight[self.rows] = 1.0 if self.weight is None else self.weight[self.rows]
-        return weight
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from numbers import Integral
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -13,10 +13,8 @@ from sk_imbalance_nn.balancing.epochs import PickedRows, sampled_rows
 from sk_imbalance_nn.balancing.resampling import RedrawnRows, redraws, resample, weights_after
 from sk_imbalance_nn.data.inputs import n_rows
 from sk_imbalance_nn.data.targets import MULTILABEL
+from sk_imbalance_nn.wrapping.checked import Data
 from sk_imbalance_nn.wrapping.routing import RoutedWrapper
-
-if TYPE_CHECKING:
-    from sk_imbalance_nn.wrapping.preparing import Data
 
 
 class SamplingWrapper(RoutedWrapper):
