@@ -105,11 +105,19 @@ class StepRunner:
 
         def run_batch(start: Any) -> tuple[Any]:
             stop = start + batch_size
-            self.step(tf.nest.map_structure(lambda tensor: tensor[start:stop], data))
+            batch = tf.nest.map_structure(lambda tensor: tensor[start:stop], data)
+            self.step(tf.nest.map_structure(self._of_fixed_size, batch))
             return (stop,)
 
         tf.while_loop(lambda start: start < n, run_batch, (0,), parallel_iterations=1)
         return self.model.get_metrics_result()
+
+    def _of_fixed_size(self, tensor: tf.Tensor) -> tf.Tensor:
+        """Tell a network that remembers its batches that this one has the size of all others."""
+        inputs = getattr(self.model, "inputs", None)
+        if inputs and _remembers_batches(self.model):
+            tensor.set_shape([inputs[0].shape[0], *tensor.shape[1:]])
+        return tensor
 
     def _whole_batches(self, data: Any, n_batches: Any, fresh: Any) -> Any:
         self._reset_if(fresh)
@@ -181,8 +189,7 @@ def create_variables(model: keras.Model, example: tuple[Any, ...]) -> None:
     several = len(getattr(model, "outputs", None) or []) > 1
     measured = arguments.get("metrics") or arguments.get("weighted_metrics")
     # A network that remembers its batches takes none of another size, and must not see one more.
-    stateful = any(getattr(layer, "stateful", False) for layer in layers_within(model))
-    if stateful or not (several or measured):
+    if _remembers_batches(model) or not (several or measured):
         return
     x, y, *weight = example
     outputs = model(x, training=False)
@@ -190,6 +197,10 @@ def create_variables(model: keras.Model, example: tuple[Any, ...]) -> None:
         model.compute_loss(x, y, outputs, *(weight or [None]))
     if type(model).compute_metrics is keras.Model.compute_metrics:
         model.compute_metrics(x, y, outputs, *(weight or [None]))
+
+
+def _remembers_batches(model: keras.Model) -> bool:
+    return any(getattr(layer, "stateful", False) for layer in layers_within(model))
 
 
 def _number(value: Any) -> Any:
