@@ -181,7 +181,8 @@ def fit_variants(train: Rows, epochs: int, batch_size: int) -> dict[str, Pipelin
 
 def show_learning(fitted: Mapping[str, Pipeline]) -> None:
     """Print learning curves: the average precision on the validation rows, epoch by epoch."""
-    shown = (1, 2, 5, 10, 20, 50)
+    longest = max(pipeline[-1].n_iter_ for pipeline in fitted.values())
+    shown = [epoch for epoch in (1, 2, 5, 10, 20, 50) if epoch <= longest]
     rows = {}
     for name, pipeline in fitted.items():
         network = pipeline[-1]
