@@ -10,9 +10,18 @@ import numpy as np
 import pytest
 
 from sk_imbalance_nn._compat import names_from_the_start
+from sk_imbalance_nn.losses import (
+    AsymmetricLoss,
+    BalancedSoftmaxLoss,
+    FocalLoss,
+    LDAMLoss,
+    LogitAdjustedLoss,
+    WeightedCrossentropy,
+)
 from sk_imbalance_nn.networks.cosine_decay import CosineDecayTo
 from sk_imbalance_nn.networks.default import KernelAdamW, default_network, default_optimizer
 from sk_imbalance_nn.networks.head_losses import LabelWeighted
+from sk_imbalance_nn.networks.heads import Head
 from sk_imbalance_nn.training.fingerprint import fingerprint, state_of
 
 
@@ -285,3 +294,28 @@ def test_objects_that_hold_each_other_come_to_an_end() -> None:
     one, other = keras.metrics.Mean(name="one"), keras.metrics.Mean(name="other")
     one.other, other.other = other, one
     assert fingerprint(network(metrics=[one])) is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "other"),
+    [
+        (FocalLoss, {"gamma": 1.0}, {"gamma": 2.0}),
+        (LogitAdjustedLoss, {"tau": 0.5}, {"tau": 2.0}),
+        (BalancedSoftmaxLoss, {}, {}),
+        (LDAMLoss, {"max_margin": 0.1, "scale": 2.0}, {"reweight_after": 0.5}),
+        (AsymmetricLoss, {"gamma_negative": 1.0}, {"gamma_positive": 0.0, "margin": 0.1}),
+        (WeightedCrossentropy, {"class_weight": [1, 2]}, {"class_weight": [3, 4]}),
+    ],
+)
+def test_losses_that_differ_in_numbers_share_a_fingerprint(kind, one, other):
+    def compiled(numbers, counts):
+        layers = [keras.Input((2,), name="table"), keras.layers.Dense(1, "sigmoid", name="out")]
+        model = keras.Sequential(layers, name="net")
+        head = Head("binary", 2, 1, "sigmoid", False, "column")
+        loss = kind(**numbers).fitted_to(head, counts, np.array(counts) / sum(counts), [1.0, 2.0])
+        model.compile(optimizer="sgd", loss=loss)
+        return fingerprint(model)
+
+    assert compiled(one, [9.0, 1.0]) == compiled(other, [5.0, 5.0]) is not None
+    weighed = kind(link="sigmoid", class_weight=[1.0, 2.0])
+    assert set(weighed.held_in_variables) - kind.fixed <= {*weighed.get_config(), "left_open"}

@@ -97,11 +97,10 @@ def balance_classes(
     (array([0.75, 0.25]), array([0.5, 0.5]))
     """
     n_classes = len(classes)
-    seen = np.bincount(codes, times(copies, sample_weight), n_classes).astype(np.float64)
-    if mass is None:
-        mass = np.bincount(codes, sample_weight, n_classes).astype(np.float64)
+    seen = np.bincount(codes, sample_weight, n_classes).astype(np.float64)
+    mass = seen if mass is None else mass
     if copies is not None:
-        seen = _tidied(seen)
+        seen = _tidied(np.bincount(codes, times(copies, sample_weight), n_classes).astype(float))
     if earlier is not None:
         mass, seen = mass + earlier.mass, seen + earlier.seen
     elif several and np.count_nonzero(seen) < 2:
@@ -115,7 +114,7 @@ def balance_classes(
     return Balance(
         weights=weights,
         row_factors=scaled_weights(weights, codes, sample_weight, copies),
-        plain_factors=scaled_weights(np.ones(n_classes), codes, sample_weight, copies),
+        plain_factors=np.full(n_classes, _plain_factor(sample_weight, copies)),
         prior=class_prior(every_class, mass, n_classes),
         training_prior=class_prior(every_class, seen * weights, n_classes),
         mass=mass,
@@ -168,17 +167,23 @@ def balance_labels(
     if earlier is not None:
         mass, seen = mass + earlier.mass, seen + earlier.seen
     sides = weights * seen
-    no_codes = np.zeros(len(y), dtype=np.intp)
-    factors = scaled_weights(np.ones(1), no_codes, sample_weight, copies)
+    factor = np.array([_plain_factor(sample_weight, copies)])
     return Balance(
         weights=weights,
-        row_factors=factors,
-        plain_factors=factors,
+        row_factors=factor,
+        plain_factors=factor,
         prior=mass[:, 1] / mass.sum(axis=1),
         training_prior=sides[:, 1] / np.maximum(sides.sum(axis=1), np.finfo(float).tiny),
         mass=mass,
         seen=seen,
     )
+
+
+def _plain_factor(
+    sample_weight: npt.NDArray[np.float64] | None, copies: npt.NDArray[np.float64] | None
+) -> float:
+    """Return what sample weights are multiplied by to have a mean of one over an epoch."""
+    return 1.0 if sample_weight is None else float(1 / np.average(sample_weight, weights=copies))
 
 
 def _tidied(mass: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

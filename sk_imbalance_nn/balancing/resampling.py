@@ -105,22 +105,9 @@ class RedrawnRows:
         self.copies = shares[self._codes]
 
     def plan(self, batch_size: int, rng: np.random.Generator, shuffle: bool = True) -> EpochPlan:
-        """Draw the rows of the next epoch.
+        """Draw the rows of the next epoch; see `SampledRows.plan`.
 
-        Parameters
-        ----------
-        batch_size : int
-            Rows a batch.
-        rng : numpy.random.Generator
-            Source of their order; that of the draws is the object's `random_state`.
-        shuffle : bool, default=True
-            Whether to spread the classes evenly, in random order within each, or to keep the
-            order of the data, copies of a row next to each other.
-
-        Returns
-        -------
-        EpochPlan
-            Of `n_rows` rows.
+        `rng` orders them; what draws them is the object's own `random_state`.
         """
         mixed = rng.permutation(self._draw())
         codes = self._codes[mixed]

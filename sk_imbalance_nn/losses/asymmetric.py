@@ -12,10 +12,8 @@ from numpy.typing import NDArray
 from sk_imbalance_nn._compat import Interval
 from sk_imbalance_nn.networks.head_losses import HeadLoss
 from sk_imbalance_nn.networks.heads import SOFTMAX
+from sk_imbalance_nn.networks.loss_inputs import LOG_OF_ZERO
 from sk_imbalance_nn.networks.posteriors import asymmetric_posterior
-
-# Stands in for log(0): finite, so that derivatives are, and beyond any logarithm that occurs.
-_LOG_OF_ZERO = -1e30
 
 
 @keras.saving.register_keras_serializable("sk_imbalance_nn")
@@ -60,6 +58,12 @@ class AsymmetricLoss(HeadLoss):
     """
 
     balances = True
+    held_in_variables = (
+        "gamma_negative",
+        "gamma_positive",
+        "margin",
+        *HeadLoss.held_in_variables,
+    )
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **HeadLoss._parameter_constraints,
         "gamma_negative": [Interval(Real, 0, None, closed="left")],
@@ -142,7 +146,7 @@ class AsymmetricLoss(HeadLoss):
         log_kept = keras.ops.log(keras.ops.where(above, kept, keras.ops.ones_like(kept)))
         smallest = np.finfo(np.float32).tiny
         log_margin = keras.ops.where(
-            margin > 0, keras.ops.log(keras.ops.maximum(margin, smallest)), _LOG_OF_ZERO
+            margin > 0, keras.ops.log(keras.ops.maximum(margin, smallest)), LOG_OF_ZERO
         )
         log_missed = keras.ops.logaddexp(log_rest, log_margin)
         likelihood = keras.ops.exp(gamma * log_kept) * log_missed

@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from sk_imbalance_nn._compat import Interval
 from sk_imbalance_nn.networks.head_losses import HeadLoss
+from sk_imbalance_nn.networks.loss_inputs import LOG_OF_ZERO
 from sk_imbalance_nn.networks.posteriors import focal_posterior
-
-# Stands in for log(0): finite, so that derivatives are, and beyond any logarithm that occurs.
-_LOG_OF_ZERO = -1e30
 
 
 @keras.saving.register_keras_serializable("sk_imbalance_nn")
@@ -57,6 +55,7 @@ class FocalLoss(HeadLoss):
     [0.0010000000474974513, 1.8650000095367432]
     """
 
+    held_in_variables = ("gamma", *HeadLoss.held_in_variables)
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **HeadLoss._parameter_constraints,
         "gamma": [Interval(Real, 0, None, closed="left")],
@@ -113,6 +112,6 @@ def _log_complement(log_p: Any) -> Any:
     # As `networks.posteriors.log_complement`: only the largest may pass one half.
     largest = ops.one_hot(ops.argmax(log_p, axis=-1), log_p.shape[-1], dtype=log_p.dtype) > 0
     nothing = ops.zeros_like(log_p)
-    others = ops.logsumexp(ops.where(largest, _LOG_OF_ZERO, log_p), axis=-1, keepdims=True)
+    others = ops.logsumexp(ops.where(largest, LOG_OF_ZERO, log_p), axis=-1, keepdims=True)
     small = ops.log1p(-ops.where(largest, nothing, ops.exp(log_p)))
     return ops.where(largest, others, small)

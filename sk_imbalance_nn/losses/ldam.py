@@ -69,6 +69,13 @@ class LDAMLoss(HeadLoss):
     0.693
     """
 
+    held_in_variables = (
+        "max_margin",
+        "scale",
+        "counts",
+        "reweight_after",
+        *HeadLoss.held_in_variables,
+    )
     _statistic = "counts"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **HeadLoss._parameter_constraints,

@@ -63,6 +63,7 @@ class LogitAdjustedLoss(HeadLoss):
     """
 
     balances = True
+    held_in_variables = ("tau", "prior", *HeadLoss.held_in_variables)
     _statistic = "prior"
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         **HeadLoss._parameter_constraints,

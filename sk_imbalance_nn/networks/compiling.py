@@ -197,8 +197,10 @@ def check_can_be_corrected(model: keras.Model) -> None:
     """
     loss = single_loss(getattr(model, "loss", None))
     loss = loss.loss if isinstance(loss, LabelWeighted) else loss
-    name = loss_name(loss) if loss is not None else ""
-    if "focal" in name and not isinstance(loss, HeadLoss):
+    if loss is None or isinstance(loss, HeadLoss | HeadCrossentropy):
+        return
+    name = loss_name(loss)
+    if "focal" in name:
         raise ValueError(
             f"correct_prior cannot read posteriors from Keras' {name}, whose minimum lies "
             "elsewhere; use loss='focal', which knows the way back, or correct_prior=False."

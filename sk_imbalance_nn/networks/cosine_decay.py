@@ -38,6 +38,8 @@ class CosineDecayTo(keras.optimizers.schedules.LearningRateSchedule):  # type: i
     [0.1, 0.05, 0.0, 0.0]
     """
 
+    held_in_variables = ("initial_learning_rate", "decay_steps")
+
     def __init__(self, initial_learning_rate: float, decay_steps: int, floor: float = 0.0) -> None:
         super().__init__()
         self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps

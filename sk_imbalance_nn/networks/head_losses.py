@@ -84,6 +84,8 @@ class LabelWeighted(keras.losses.Loss):
         As for ``keras.losses.Loss``.
     """
 
+    held_in_variables = ("weights",)
+
     def __init__(
         self,
         loss: Any,
@@ -156,6 +158,9 @@ class HeadLoss(keras.losses.Loss):
         Whether it takes the class weights itself, to switch them on late.
     fixed : frozenset of str
         Arguments of a parent class that this one sets itself.
+    held_in_variables : tuple of str
+        Arguments that programs read from variables, or not at all, so that networks which differ
+        in them alone can share programs.
 
     Notes
     -----
@@ -167,6 +172,7 @@ class HeadLoss(keras.losses.Loss):
     balances: bool = False
     defers: bool = False
     fixed: frozenset[str] = frozenset()
+    held_in_variables: tuple[str, ...] = ("class_weight", "left_open")
     _statistic: str | None = None
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "link": [StrOptions({SIGMOID, SOFTMAX}), None],

@@ -15,6 +15,8 @@ from sk_imbalance_nn.networks.heads import SIGMOID, SOFTMAX
 # The smallest probability that is turned into a logit where the logits are not known: about what
 # single precision can tell from zero next to one.
 _SMALLEST_PROBABILITY = 1e-7
+# Stands in for log(0): finite, so that derivatives are, and beyond any logarithm that occurs.
+LOG_OF_ZERO = -1e30
 
 
 def logits_from(y_pred: Any, link: str, from_logits: bool, dtype: Any) -> Any:

@@ -34,30 +34,6 @@ _OPAQUE_LAYERS = frozenset({"Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "Tor
 # What a configuration says that only matters before the first step.
 _BEFORE_THE_FIRST_STEP = re.compile(r"seed|build_config|build_input_shape|.*_initializer")
 _KNOWN = ("keras", __name__.partition(".")[0])
-# What this package's objects read from variables, which are values and no part of a program.
-_HELD_IN_VARIABLES = {
-    "sk_imbalance_nn>LabelWeighted": ("weights",),
-    "sk_imbalance_nn>WeightedCrossentropy": ("class_weight", "left_open"),
-    "sk_imbalance_nn>FocalLoss": ("gamma", "class_weight", "left_open"),
-    "sk_imbalance_nn>LogitAdjustedLoss": ("tau", "prior", "class_weight", "left_open"),
-    "sk_imbalance_nn>BalancedSoftmaxLoss": ("prior", "class_weight", "left_open"),
-    "sk_imbalance_nn>LDAMLoss": (
-        "max_margin",
-        "scale",
-        "counts",
-        "reweight_after",
-        "class_weight",
-        "left_open",
-    ),
-    "sk_imbalance_nn>AsymmetricLoss": (
-        "gamma_negative",
-        "gamma_positive",
-        "margin",
-        "class_weight",
-        "left_open",
-    ),
-    "sk_imbalance_nn>CosineDecayTo": ("initial_learning_rate", "decay_steps"),
-}
 _CONFIGURED = (
     keras.losses.Loss,
     keras.metrics.Metric,
@@ -294,7 +270,8 @@ def _without_numbers(node: Any, inside: str = "") -> Any:
         return [_without_numbers(part) for part in node]
     if not isinstance(node, Mapping):
         return node
-    held = _HELD_IN_VARIABLES.get(inside, ())
+    # Only this package's objects say which of their arguments they read from variables.
+    held = getattr(keras.saving.get_registered_object(inside), "held_in_variables", ())
     name = str(node.get("registered_name") or "")
     return {
         key: _without_numbers(part, name if key == "config" else "")

@@ -56,6 +56,8 @@ class StepRunner:
         self.batchwise = batchwise or self._own
         self.batch_size = batch_size
         self._small = row_work(model) * batch_size <= _SMALL_WORK if small is None else small
+        inputs = getattr(model, "inputs", None)
+        self._fixed_size = inputs[0].shape[0] if inputs and _remembers_batches(model) else None
         self._program: Callable[..., Any]
         self._compiled: Callable[..., Any] | None = None
         # Whether programs can reset the metrics themselves; others' metrics may need Python to.
@@ -114,9 +116,8 @@ class StepRunner:
 
     def _of_fixed_size(self, tensor: tf.Tensor) -> tf.Tensor:
         """Tell a network that remembers its batches that this one has the size of all others."""
-        inputs = getattr(self.model, "inputs", None)
-        if inputs and _remembers_batches(self.model):
-            tensor.set_shape([inputs[0].shape[0], *tensor.shape[1:]])
+        if self._fixed_size is not None:
+            tensor.set_shape([self._fixed_size, *tensor.shape[1:]])
         return tensor
 
     def _whole_batches(self, data: Any, n_batches: Any, fresh: Any) -> Any:

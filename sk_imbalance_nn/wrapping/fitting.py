@@ -90,9 +90,8 @@ class FittingWrapper(PreparingWrapper):
             self._build(training, balance, schedule, self._routed("fit", "epochs", given, 1))
         else:
             self._adapt_loss(balance)
-        added = self._callbacks_of_loss(schedule, callbacks, partial=partial)
-        waits = max([part.start_epoch for part in added], default=0)
-        best = BestEpoch(self.n_iter_no_change, waits) if stops_early else None
+        run_by = [*callbacks, *self._callbacks_of_loss(schedule, callbacks, partial=partial)]
+        best = BestEpoch(self.n_iter_no_change, _put_off_until(run_by)) if stops_early else None
         rows, held_out = self._weighted(training, balance), None
         if validation is not None:
             held_out = self._weighted_beside(rows, training, validation, balance)
@@ -101,16 +100,14 @@ class FittingWrapper(PreparingWrapper):
             rows,
             schedule,
             rng=self._rng,
-            callbacks=[*callbacks, *added],
+            callbacks=run_by,
             validation=held_out,
             score=None if validation is None else self._score_on(validation, training),
             best=best,
             best_on_loss=self.scoring == LOSS,
             jit_compile=self._wants_xla(),
         )
-        if takes_class_weights(self.model_) and not own_loss(self.model_).reweighing:
-            # Training ended before the weights that were put off began to count.
-            self.training_prior_ = balance.prior_without_weights
+        self._note_weights_that_never_counted(balance)
         self.callbacks_, self.engine_ = callbacks, run.engine
         self._record(run.history, best, appended=initial_epoch > 0)
 
@@ -351,7 +348,7 @@ class FittingWrapper(PreparingWrapper):
                 "parameter: give class_weight=None, or the loss as loss=... and a builder that "
                 "does not compile."
             )
-        if not _is_false(self.correct_prior):
+        if self._corrects:
             check_can_be_corrected(self.model_)
 
     def _adapt_loss(self, balance: Balance | None) -> None:
@@ -377,6 +374,12 @@ class FittingWrapper(PreparingWrapper):
         span = schedule.epochs - schedule.initial_epoch
         put_off = min(int(np.ceil(loss.reweight_after * span)), span - 1)
         return [DeferredReweighting(schedule.initial_epoch + max(put_off, 0))]
+
+    def _note_weights_that_never_counted(self, balance: Balance | None) -> None:
+        """Take class weights out of the prior if training ended while they were put off."""
+        if balance is not None and takes_class_weights(self.model_):
+            if not own_loss(self.model_).reweighing:
+                self.training_prior_ = balance.prior_without_weights
 
     def _score_on(self, validation: Data, training: Data) -> ValidationScore | None:
         """Return the score of the validation rows, tried once before anything is trained."""
@@ -435,7 +438,7 @@ class FittingWrapper(PreparingWrapper):
         if are_logits is None:
             are_logits = self._forward.gives_logits or self._head.from_logits
         logits, loss = self._head.logits(outputs, are_logits=are_logits), own_loss(self.model_)
-        if _is_false(self.correct_prior):
+        if not self._corrects:
             return logits if loss is None else loss.scores(logits)
         check_can_be_corrected(self.model_)
         several = self.target_type_ == MULTILABEL
@@ -457,8 +460,10 @@ class FittingWrapper(PreparingWrapper):
         self.best_validation_score_ = best.best_score if stopped else None
 
 
-def _is_false(correct_prior: Any) -> bool:
-    return isinstance(correct_prior, bool | np.bool_) and not correct_prior
+def _put_off_until(callbacks: list[Any]) -> int:
+    """Return the epoch from which on class weights count."""
+    deferring = [part for part in callbacks if isinstance(part, DeferredReweighting)]
+    return max((part.start_epoch for part in deferring), default=0)
 
 
 def _unchanged(codes: NDArray[Any]) -> NDArray[Any]:

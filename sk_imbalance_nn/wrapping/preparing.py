@@ -229,8 +229,13 @@ class PreparingWrapper(SamplingWrapper):
             prior_shift(balance.training_prior, target, multilabel=y.ndim == 2)
         return balance
 
+    @property
+    def _corrects(self) -> bool:
+        """Whether predictions refer to another prior than that of training."""
+        return not isinstance(self.correct_prior, bool | np.bool_) or bool(self.correct_prior)
+
     def _check_nothing_to_correct(self) -> None:
-        if not isinstance(self.correct_prior, bool | np.bool_) or self.correct_prior:
+        if self._corrects:
             raise ValueError(
                 "correct_prior needs the classes of y, which a target_encoder of your own keeps "
                 "to itself; give correct_prior=False."
@@ -255,7 +260,7 @@ class PreparingWrapper(SamplingWrapper):
             several = self.target_type_ == MULTILABEL
             codes = np.zeros(len(data.y), dtype=np.intp) if several else data.y
             weight = row_weights(codes, factors, data.weight)
-        return Rows(data.x, data.y, weight, data.rows, self._head.encode, data.epoch)
+        return Rows(data.x, data.y, weight, data.rows, self._head.encode, data.sampled)
 
     def _weighted_beside(
         self, rows: Rows, training: Data, validation: Data, balance: Balance | None

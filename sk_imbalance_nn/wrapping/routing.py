@@ -174,8 +174,8 @@ class RoutedWrapper(BaseWrapper):
             "predict": set(PREDICT_OPTIONS),
             "compile": set(_COMPILE_OPTIONS),
         }
-        if balancing_loss(self.loss) is not None:
-            kind = balancing_loss(self.loss)
+        kind = balancing_loss(self.loss)
+        if kind is not None:
             accepted["loss"] = _accepted_by(kind) - kind.fixed
         for name in self.get_params(deep=False):
             prefix, _, rest = name.partition("__")
@@ -312,16 +312,18 @@ def _initials(name: str) -> str:
 
 def balancing_loss(loss: Any) -> Any:
     """Return the class of this package's losses that a parameter ``loss`` stands for, or None."""
-    loss = single_loss(loss)
-    kind = NAMED_LOSSES.get(loss) if isinstance(loss, str) else loss
+    kind = _named_or_given(loss)
     return kind if isinstance(kind, type) and issubclass(kind, HeadLoss) else None
 
 
 def balances(loss: Any) -> bool:
     """Say whether a parameter ``loss`` makes up for the classes' frequencies by itself."""
+    return bool(getattr(_named_or_given(loss), "balances", False))
+
+
+def _named_or_given(loss: Any) -> Any:
     loss = single_loss(loss)
-    kind = NAMED_LOSSES.get(loss) if isinstance(loss, str) else loss
-    return bool(getattr(kind, "balances", False))
+    return NAMED_LOSSES.get(loss) if isinstance(loss, str) else loss
 
 
 def _parameters_of_sampler(sampler: Any) -> set[str]:
