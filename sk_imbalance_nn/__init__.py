@@ -11,7 +11,10 @@ if TYPE_CHECKING:
     from sk_imbalance_nn.balancing.priors import correct_prior
     from sk_imbalance_nn.classifier import BalancedKerasClassifier
     from sk_imbalance_nn.networks.heads import output_layer
-    from sk_imbalance_nn.plotting import ThresholdCurveDisplay
+    from sk_imbalance_nn.plotting.dashboard import ImbalanceDashboard, plot_imbalance_dashboard
+    from sk_imbalance_nn.plotting.score_distribution import ScoreDistributionDisplay
+    from sk_imbalance_nn.plotting.threshold_curve import ThresholdCurveDisplay
+    from sk_imbalance_nn.plotting.training_history import TrainingHistoryDisplay
     from sk_imbalance_nn.report import imbalance_report
     from sk_imbalance_nn.threshold import ThresholdOptimizerCV
     from sk_imbalance_nn.training.compile_cache import (
@@ -24,27 +27,35 @@ __version__ = "0.1.0.dev0"
 
 __all__ = [
     "BalancedKerasClassifier",
+    "ImbalanceDashboard",
+    "ScoreDistributionDisplay",
     "ThresholdCurveDisplay",
     "ThresholdOptimizerCV",
+    "TrainingHistoryDisplay",
     "clear_compile_cache",
     "compile_cache_info",
     "correct_prior",
     "effective_number_weights",
     "imbalance_report",
     "output_layer",
+    "plot_imbalance_dashboard",
     "set_compile_cache_size",
 ]
 
 _HOMES = {
     "BalancedKerasClassifier": "sk_imbalance_nn.classifier",
-    "ThresholdCurveDisplay": "sk_imbalance_nn.plotting",
+    "ImbalanceDashboard": "sk_imbalance_nn.plotting.dashboard",
+    "ScoreDistributionDisplay": "sk_imbalance_nn.plotting.score_distribution",
+    "ThresholdCurveDisplay": "sk_imbalance_nn.plotting.threshold_curve",
     "ThresholdOptimizerCV": "sk_imbalance_nn.threshold",
+    "TrainingHistoryDisplay": "sk_imbalance_nn.plotting.training_history",
     "clear_compile_cache": "sk_imbalance_nn.training.compile_cache",
     "compile_cache_info": "sk_imbalance_nn.training.compile_cache",
     "correct_prior": "sk_imbalance_nn.balancing.priors",
     "effective_number_weights": "sk_imbalance_nn.balancing.class_weight",
     "imbalance_report": "sk_imbalance_nn.report",
     "output_layer": "sk_imbalance_nn.networks.heads",
+    "plot_imbalance_dashboard": "sk_imbalance_nn.plotting.dashboard",
     "set_compile_cache_size": "sk_imbalance_nn.training.compile_cache",
 }
 

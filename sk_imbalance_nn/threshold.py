@@ -161,6 +161,8 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         more than two classes.
     pos_label_ : object
         The class that `best_threshold_` is about, of two.
+    response_method_ : {"predict_proba", "decision_function"}
+        Where scores come from.
     score_name_ : str
         What is maximised, in a word.
     best_threshold_ : float or ndarray of shape (n_labels,)
@@ -507,6 +509,7 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         attributes = {
             "estimator_": estimator,
             "scorer_": task.goal.scorer,
+            "response_method_": task.response.method,
             "score_name_": "neg_cost" if task.goal.name == "cost" else task.goal.name,
             **choice.attributes,
         }

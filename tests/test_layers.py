@@ -20,17 +20,19 @@ SCIKERAS_FILE = "wrapping/routing.py"
 ROOMS = {
     "__init__": (set(), set()),
     "_compat": (set(), {"numpy", "sklearn", "keras", "tensorflow"}),
+    "_start_up": (set(), {"tensorflow"}),
     "data": ({"_compat"}, NUMERICAL),
     "balancing": ({"_compat"}, NUMERICAL),
     "decisions": ({"_compat"}, NUMERICAL),
-    "networks": ({"_compat", "data", "balancing", "decisions"}, NUMERICAL | {"keras"}),
+    "networks": ({"_compat", "_start_up", "data", "balancing", "decisions"}, NUMERICAL | {"keras"}),
     "losses": ({"_compat", "data", "balancing", "decisions", "networks"}, NUMERICAL | {"keras"}),
     "training": (
         {"_compat", "data", "balancing", "networks"},
         NUMERICAL | {"keras", "tensorflow"},
     ),
     "wrapping": (
-        {"__init__", "_compat", "data", "balancing", "networks", "losses", "training"},
+        {"__init__", "_compat", "_start_up"}
+        | {"data", "balancing", "networks", "losses", "training"},
         NUMERICAL | {"keras", "tensorflow", "scikeras"},
     ),
     "classifier": (
@@ -40,7 +42,7 @@ ROOMS = {
     "threshold": ({"_compat", "data", "balancing", "decisions"}, NUMERICAL),
     "reporting": ({"_compat", "data", "balancing", "decisions"}, NUMERICAL),
     "report": ({"_compat", "data", "balancing", "decisions", "reporting"}, NUMERICAL),
-    "plotting": ({"_compat", "decisions", "report"}, NUMERICAL | {"matplotlib"}),
+    "plotting": ({"_compat", "decisions", "reporting"}, NUMERICAL | {"matplotlib"}),
 }
 
 

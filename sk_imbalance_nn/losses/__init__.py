@@ -5,6 +5,7 @@ stay probabilities. All work in a plain ``model.compile(loss=...)`` too; Keras l
 a network that was saved with one once this module is imported.
 """
 
+import sk_imbalance_nn.networks  # noqa: F401 - loads TensorFlow quietly, before Keras does
 from sk_imbalance_nn.losses.asymmetric import AsymmetricLoss
 from sk_imbalance_nn.losses.focal import FocalLoss
 from sk_imbalance_nn.losses.ldam import DeferredReweighting, LDAMLoss

@@ -1,4 +1,4 @@
-"""Displays: the numbers that they show, and the artists that they keep."""
+"""ThresholdCurveDisplay: the numbers that it shows, and the artists that it keeps."""
 
 import subprocess
 import sys
@@ -161,6 +161,51 @@ def test_class_of_the_threshold_is_on_the_axis():
     assert ThresholdCurveDisplay.from_estimator(tuned).ax_.get_xlabel().endswith("fraud")
 
 
-def test_other_classifiers_are_refused_with_the_cure():
-    with pytest.raises(TypeError, match=r"found LogisticRegression.*cv='prefit'"):
-        ThresholdCurveDisplay.from_estimator(LogisticRegression().fit(X, Y), X, Y)
+def test_any_classifier_has_a_curve_on_given_rows():
+    model = LogisticRegression().fit(X[TRAIN], Y[TRAIN])
+    display = ThresholdCurveDisplay.from_estimator(model, X[TEST], Y[TEST], scoring="f1")
+    proba = model.predict_proba(X[TEST])[:, 1]
+    where, scores = display.line_.get_data()
+    for position in (0, len(where) // 3, len(where) - 1):
+        expected = f1_score(Y[TEST], proba >= where[position], zero_division=0)
+        assert scores[position] == pytest.approx(expected)
+    assert (display.best_threshold, display.default_threshold) == (0.5, 0.5)
+    assert display.ax_.get_ylabel() == "f1"
+
+
+def test_scores_and_an_optimizer_give_the_same_curve(tuned):
+    proba = tuned.predict_proba(X[TEST])[:, 1]
+    weight = np.random.RandomState(0).uniform(0.5, 2, len(proba))
+    by_scores = ThresholdCurveDisplay.from_predictions(
+        Y[TEST], proba, scoring="f1", sample_weight=weight
+    )
+    expected = tuned.threshold_curve(X[TEST], Y[TEST], sample_weight=weight)
+    np.testing.assert_allclose(by_scores.thresholds, expected["thresholds"])
+    np.testing.assert_allclose(by_scores.scores, expected["scores"])
+    np.testing.assert_allclose(by_scores.alarm_rate, expected["alarm_rate"])
+
+
+def test_either_class_may_be_the_positive_one():
+    labels = np.where(Y == 1, "fraud", "ok")
+    model = LogisticRegression().fit(X, labels)
+    display = ThresholdCurveDisplay.from_estimator(model, X, labels, pos_label="fraud")
+    mirrored = ThresholdCurveDisplay.from_predictions(
+        Y, model.predict_proba(X)[:, 0], threshold=0.5
+    )
+    np.testing.assert_allclose(display.scores, mirrored.scores)
+    assert display.pos_label == "fraud"
+
+
+def test_what_is_no_function_of_the_confusion_matrix_is_refused():
+    model = LogisticRegression().fit(X, Y)
+    with pytest.raises(ValueError, match=r"scoring=cost needs more.*ThresholdOptimizerCV"):
+        ThresholdCurveDisplay.from_estimator(model, X, Y, scoring="cost")
+    with pytest.raises(ValueError, match="judges scores"):
+        ThresholdCurveDisplay.from_estimator(model, X, Y, scoring="roc_auc")
+
+
+def test_misplaced_wishes_are_refused(tuned):
+    with pytest.raises(ValueError, match="an objective and a class of its own"):
+        ThresholdCurveDisplay.from_estimator(tuned, X, Y, scoring="recall")
+    with pytest.raises(ValueError, match="give X and y"):
+        ThresholdCurveDisplay.from_estimator(LogisticRegression().fit(X, Y))

@@ -1,4 +1,4 @@
-"""Pictures of decisions. What they show is computed first; matplotlib is imported when drawing."""
+"""ThresholdCurveDisplay: what an objective comes to at each threshold."""
 
 from __future__ import annotations
 
@@ -8,11 +8,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sk_imbalance_nn.decisions.choice import Search, threshold_curve
+from sk_imbalance_nn.decisions.scored import ScoredRows
+from sk_imbalance_nn.decisions.scoring import goal_of
+from sk_imbalance_nn.plotting.class_scores import (
+    ClassScores,
+    scores_by_estimator,
+    scores_by_prediction,
+)
+from sk_imbalance_nn.plotting.drawing import (
+    ALARMS,
+    CHOSEN,
+    DEFAULT,
+    SCORE,
+    add_legend,
+    axes_to_draw_on,
+    mark,
+    put_in_front,
+)
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart.
-_BLUE, _VERMILION, _GREY, _ORANGE = "#0072B2", "#D55E00", "#7F7F7F", "#E69F00"
+_DEFAULT_SCORING = "balanced_accuracy"
 # More points than a screen is wide only take time.
 _MOST_POINTS = 2_000
 
@@ -20,7 +38,7 @@ _MOST_POINTS = 2_000
 class ThresholdCurveDisplay:
     """What an objective comes to at each threshold, and how many alarms that takes.
 
-    Make one with `from_estimator` or `from_cv_results`.
+    Make one with `from_estimator`, `from_predictions` or `from_cv_results`.
 
     Parameters
     ----------
@@ -108,29 +126,39 @@ class ThresholdCurveDisplay:
         X: Any = None,
         y: Any = None,
         *,
+        scoring: Any = None,
+        pos_label: Any = None,
         sample_weight: npt.ArrayLike | None = None,
         cost: npt.ArrayLike | None = None,
         score_name: str | None = None,
         ax: Axes | None = None,
         plot_alarms: bool = True,
     ) -> ThresholdCurveDisplay:
-        """Draw the curve of a fitted optimizer, in cross-validation or on other rows.
+        """Draw the curve of a classifier on some rows, or that which an optimizer has stored.
 
         Parameters
         ----------
-        estimator : ThresholdOptimizerCV
-            Fitted, for two classes.
+        estimator : estimator instance
+            A fitted classifier. A fitted `ThresholdOptimizerCV`, for two classes, has its own
+            objective and class, and its curve in cross-validation.
         X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-            Other rows; by default the curve is that of ``estimator.cv_results_``, which needs
-            ``store_cv_results=True``.
-        y : array-like of shape (n_samples,), default=None
+            Rows, such as a test set. None, for an optimizer: the curve is that of
+            ``estimator.cv_results_``, which needs ``store_cv_results=True``.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels), default=None
             Their labels.
+        scoring : str or callable, default=None
+            What is drawn, for classifiers: a metric that is a function of the confusion matrix, as
+            `ThresholdOptimizerCV` takes it; by default ``"balanced_accuracy"``. An optimizer's
+            objective is its own.
+        pos_label : object, default=None
+            The class whose scores are compared with the threshold, or the number of a label; by
+            default the second of two.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of these rows.
         cost : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            Costs of these rows, as ``fit`` takes them.
+            Costs of these rows, as an optimizer's ``fit`` takes them.
         score_name : str, default=None
-            What the objective is called; by default as the estimator has it.
+            What the objective is called; by default its own name.
         ax : matplotlib Axes, default=None
             Where to draw; by default a new figure.
         plot_alarms : bool, default=True
@@ -143,35 +171,84 @@ class ThresholdCurveDisplay:
 
         Raises
         ------
-        TypeError
-            If the estimator is none.
         ValueError
-            If there is no curve: more than two classes, labels, or no stored results.
+            If there is no curve: an optimizer for more than two classes or labels, no rows and no
+            stored results, or a metric that is no function of the confusion matrix.
         """
-        if not hasattr(estimator, "threshold_curve"):
-            raise TypeError(
-                f"estimator must be a fitted ThresholdOptimizerCV, found "
-                f"{type(estimator).__name__}; wrap a fitted classifier with cv='prefit', "
-                "refit=False."
-            )
-        if X is None:
-            results = getattr(estimator, "cv_results_", None)
-            if not results:
+        if hasattr(estimator, "threshold_curve"):
+            if scoring is not None or pos_label is not None:
                 raise ValueError(
-                    "There is no curve to draw: give X and y, or fit two classes with "
-                    "store_cv_results=True."
+                    "A ThresholdOptimizerCV has an objective and a class of its own; for others "
+                    "draw its classifier: from_estimator(optimizer.estimator_, X, y, scoring=...)."
                 )
+            display = cls._of_optimizer(estimator, X, y, sample_weight=sample_weight, cost=cost)
+        elif X is None:
+            raise ValueError(
+                f"{type(estimator).__name__} stores no curve; give X and y, such as a test set."
+            )
         else:
-            results = estimator.threshold_curve(X, y, sample_weight=sample_weight, cost=cost)
-        return cls.from_cv_results(
-            results,
-            best_threshold=estimator.best_threshold_,
-            default_threshold=estimator.default_threshold_,
-            score_name=estimator.score_name_ if score_name is None else score_name,
-            pos_label=estimator.pos_label_,
-            ax=ax,
-            plot_alarms=plot_alarms,
+            shown = scores_by_estimator(
+                estimator, X, y, pos_label=pos_label, sample_weight=sample_weight
+            )
+            display = cls._of_scores(shown, scoring)
+        display.score_name = display.score_name if score_name is None else score_name
+        return display.plot(ax=ax, plot_alarms=plot_alarms)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: npt.ArrayLike,
+        y_score: npt.ArrayLike,
+        *,
+        scoring: Any = None,
+        pos_label: Any = None,
+        threshold: float | None = None,
+        sample_weight: npt.ArrayLike | None = None,
+        score_name: str | None = None,
+        ax: Axes | None = None,
+        plot_alarms: bool = True,
+    ) -> ThresholdCurveDisplay:
+        """Draw the curve of scores.
+
+        Parameters
+        ----------
+        y_true : array-like of shape (n_samples,)
+            Labels of two classes.
+        y_score : array-like of shape (n_samples,)
+            Scores of the positive class, probabilities or others.
+        scoring : str or callable, default=None
+            What is drawn: a metric that is a function of the confusion matrix, as
+            `ThresholdOptimizerCV` takes it; by default ``"balanced_accuracy"``.
+        pos_label : object, default=None
+            The positive class; by default the second.
+        threshold : float, default=None
+            The one that was chosen.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows.
+        score_name : str, default=None
+            What the objective is called; by default its own name.
+        ax : matplotlib Axes, default=None
+            Where to draw; by default a new figure.
+        plot_alarms : bool, default=True
+            Whether to draw the alarms on a second axis.
+
+        Returns
+        -------
+        ThresholdCurveDisplay
+            Drawn.
+
+        Raises
+        ------
+        ValueError
+            If there are more classes, shapes do not fit, or the metric is no function of the
+            confusion matrix.
+        """
+        shown = scores_by_prediction(
+            y_true, y_score, pos_label=pos_label, threshold=threshold, sample_weight=sample_weight
         )
+        display = cls._of_scores(shown, scoring)
+        display.score_name = display.score_name if score_name is None else score_name
+        return display.plot(ax=ax, plot_alarms=plot_alarms)
 
     @classmethod
     def from_cv_results(
@@ -210,18 +287,88 @@ class ThresholdCurveDisplay:
         ThresholdCurveDisplay
             Drawn.
         """
-        display = cls(
+        display = cls._of_results(
+            cv_results,
+            best_threshold=best_threshold,
+            default_threshold=default_threshold,
+            score_name=score_name,
+            pos_label=pos_label,
+        )
+        return display.plot(ax=ax, plot_alarms=plot_alarms)
+
+    @classmethod
+    def _of_results(
+        cls, cv_results: Mapping[str, npt.NDArray[np.float64]], **said: Any
+    ) -> ThresholdCurveDisplay:
+        """Take stored results, without drawing."""
+        return cls(
             thresholds=cv_results["thresholds"],
             scores=cv_results["scores"],
             std_scores=cv_results.get("std_scores"),
             alarm_rate=cv_results.get("alarm_rate"),
-            best_threshold=best_threshold,
-            default_threshold=default_threshold,
-            score_name=score_name,
             meets_constraint=cv_results.get("meets_constraint"),
-            pos_label=pos_label,
+            **said,
         )
-        return display.plot(ax=ax, plot_alarms=plot_alarms)
+
+    @classmethod
+    def _of_optimizer(
+        cls, optimizer: Any, X: Any, y: Any, *, sample_weight: Any = None, cost: Any = None
+    ) -> ThresholdCurveDisplay:
+        """Take the curve that an optimizer stores, or has of other rows, without drawing."""
+        if X is not None:
+            results = optimizer.threshold_curve(X, y, sample_weight=sample_weight, cost=cost)
+        else:
+            results = getattr(optimizer, "cv_results_", None)
+        if not results:
+            raise ValueError(
+                "There is no curve to draw: give X and y, or fit two classes with "
+                "store_cv_results=True."
+            )
+        return cls._of_results(
+            results,
+            best_threshold=optimizer.best_threshold_,
+            default_threshold=optimizer.default_threshold_,
+            score_name=optimizer.score_name_,
+            pos_label=optimizer.pos_label_,
+        )
+
+    @classmethod
+    def _of_scores(cls, shown: ClassScores, scoring: Any = None) -> ThresholdCurveDisplay:
+        """Evaluate an objective at every threshold, without drawing."""
+        goal = goal_of(_DEFAULT_SCORING if scoring is None else scoring, shown.pos_label)
+        if goal.objective is None or goal.name == "cost":
+            raise ValueError(
+                f"scoring={goal.name} needs more than the confusion matrix; draw it by a "
+                "ThresholdOptimizerCV, which cv='prefit', refit=False wraps around a fitted "
+                "classifier."
+            )
+        n_rows = len(shown.target)
+        rows = ScoredRows(
+            shown.score,
+            shown.target,
+            np.zeros(n_rows, dtype=np.intp),
+            1,
+            np.arange(n_rows),
+            weight=shown.weight,
+        )
+        search = Search(
+            objective=goal.objective,
+            score=None,
+            constraint=None,
+            infeasible="closest",
+            thresholds="exact",
+            aggregate="pooled",
+            width=0.0,
+            lowest=0.0 if shown.is_probability else -np.inf,
+            random_state=np.random.RandomState(0),
+        )
+        return cls._of_results(
+            threshold_curve(rows, search),
+            best_threshold=shown.threshold,
+            default_threshold=shown.usual_threshold,
+            score_name=goal.name,
+            pos_label=shown.pos_label,
+        )
 
     def plot(self, ax: Axes | None = None, *, plot_alarms: bool = True) -> ThresholdCurveDisplay:
         """Draw.
@@ -243,13 +390,12 @@ class ThresholdCurveDisplay:
         ImportError
             If matplotlib is not installed.
         """
-        if ax is None:
-            _, ax = _pyplot().subplots(layout="constrained")
+        ax = axes_to_draw_on(ax)
         kept = self._kept()
         where, scores = np.asarray(self.thresholds)[kept], np.asarray(self.scores)[kept]
         name = "objective" if self.score_name is None else self.score_name
         (self.line_,) = ax.plot(
-            where, scores, color=_BLUE, label=name, zorder=3, drawstyle="steps-mid"
+            where, scores, color=SCORE, label=name, zorder=3, drawstyle="steps-mid"
         )
         self.band_ = None
         if self.std_scores is not None and np.any(self.std_scores):
@@ -258,7 +404,7 @@ class ThresholdCurveDisplay:
                 where,
                 scores - spread,
                 scores + spread,
-                color=_BLUE,
+                color=SCORE,
                 alpha=0.2,
                 linewidth=0,
                 step="mid",
@@ -273,22 +419,20 @@ class ThresholdCurveDisplay:
                 1,
                 where=forbidden,
                 transform=ax.get_xaxis_transform(),
-                color=_GREY,
+                color=DEFAULT,
                 alpha=0.2,
                 linewidth=0,
                 step="mid",
                 label="constraint not met",
             )
-        self.best_line_ = _mark(ax, self.best_threshold, "chosen", _VERMILION, "-")
-        self.default_line_ = _mark(ax, self.default_threshold, "default", _GREY, "--")
+        self.best_line_ = _mark_threshold(ax, self.best_threshold, "chosen", CHOSEN, "-")
+        self.default_line_ = _mark_threshold(ax, self.default_threshold, "default", DEFAULT, "--")
         self.alarm_ax_ = self.alarm_line_ = None
         if plot_alarms and self.alarm_rate is not None:
             self._plot_alarms(ax, where, 1000 * np.asarray(self.alarm_rate)[kept])
         of_class = "" if self.pos_label is None else f" for class {self.pos_label}"
         ax.set(xlabel=f"threshold{of_class}", ylabel=name)
-        lines = [*ax.get_legend_handles_labels()[0]]
-        lines += [] if self.alarm_line_ is None else [self.alarm_line_]
-        ax.legend(handles=lines, loc="best", fontsize="small", framealpha=0.7)
+        add_legend(ax, self.alarm_ax_)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
@@ -306,28 +450,14 @@ class ThresholdCurveDisplay:
     def _plot_alarms(self, ax: Axes, where: Any, alarms: Any) -> None:
         self.alarm_ax_ = ax.twinx()
         (self.alarm_line_,) = self.alarm_ax_.plot(
-            where, alarms, color=_ORANGE, linestyle=":", label="alarms", drawstyle="steps-mid"
+            where, alarms, color=ALARMS, linestyle=":", label="alarms", drawstyle="steps-mid"
         )
         self.alarm_ax_.set_yscale("log")
         self.alarm_ax_.set_ylabel("alarms per 1,000 rows")
-        self.alarm_ax_.spines["right"].set_color(_ORANGE)
-        ax.set_zorder(self.alarm_ax_.get_zorder() + 1)
-        ax.patch.set_visible(False)
+        self.alarm_ax_.spines["right"].set_color(ALARMS)
+        put_in_front(ax, self.alarm_ax_)
 
 
-def _mark(ax: Axes, threshold: float | None, name: str, color: str, style: str) -> Any:
-    if threshold is None or not np.isfinite(threshold):
-        return None
-    return ax.axvline(
-        threshold, color=color, linestyle=style, label=f"{name} ({threshold:.3g})", zorder=2
-    )
-
-
-def _pyplot() -> Any:
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise ImportError(
-            "Drawing needs matplotlib: python -m pip install 'sk-imbalance-nn[plot]'."
-        ) from error
-    return pyplot
+def _mark_threshold(ax: Axes, threshold: float | None, name: str, color: str, style: str) -> Any:
+    label = name if threshold is None else f"{name} ({threshold:.3g})"
+    return mark(ax, threshold, label, color, style)

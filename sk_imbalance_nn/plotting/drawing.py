@@ -1,0 +1,71 @@
+"""What do all pictures share? Colours that mean the same everywhere, and matplotlib when drawing.
+
+The colours are of Okabe and Ito's palette (2008), which colour-blind readers can tell apart.
+Whatever differs by colour differs by line style or place too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# The class that a picture is about, and the rest: nothing else has these.
+CLASS, REST = "#D55E00", "#0072B2"
+# What is maximised; how many alarms that takes; losses.
+SCORE, ALARMS, LOSS = "#009E73", "#CC79A7", "#555555"
+# What was chosen, and what would hold or be reached without.
+CHOSEN, DEFAULT = "#000000", "#7F7F7F"
+
+# Axes narrower than this, in inches, have a smaller legend.
+_NARROW = 2.6
+
+
+def pyplot() -> Any:
+    """Return ``matplotlib.pyplot``, or say what is missing."""
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError(
+            "Drawing needs matplotlib: python -m pip install 'sk-imbalance-nn[plot]'."
+        ) from error
+    return pyplot
+
+
+def axes_to_draw_on(ax: Axes | None) -> Axes:
+    """Return the given axes, or those of a new figure."""
+    return pyplot().subplots(layout="constrained")[1] if ax is None else ax
+
+
+def mark(ax: Axes, place: float | None, label: str, color: str, style: str) -> Any:
+    """Draw a vertical line, if there is a place for it."""
+    if place is None or not np.isfinite(place):
+        return None
+    return ax.axvline(place, color=color, linestyle=style, label=label, zorder=2)
+
+
+def add_legend(ax: Axes, *others: Axes | None, loc: str = "best") -> None:
+    """Explain what stands on the axes, and on others that share their place."""
+    handles = [
+        handle
+        for each in (ax, *others)
+        if each is not None
+        for handle in each.get_legend_handles_labels()[0]
+    ]
+    width = ax.get_position().width * ax.figure.get_figwidth()
+    size = "x-small" if width < _NARROW else "small"
+    ax.legend(handles=handles, loc=loc, fontsize=size, handlelength=1.6, framealpha=0.8)
+
+
+def put_in_front(ax: Axes, behind: Axes) -> None:
+    """Draw axes, and their legend, over others that share their place."""
+    ax.set_zorder(behind.get_zorder() + 1)
+    ax.patch.set_visible(False)
+
+
+def count_of(number: float) -> str:
+    """Write a number of rows, or their weight."""
+    return f"{number:,.0f}" if number == round(number) else f"{number:,.4g}"
