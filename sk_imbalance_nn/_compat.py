@@ -28,17 +28,38 @@ from sklearn.utils._param_validation import (
 from sklearn.utils.validation import _check_method_params as rows_of_params
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # before scikit-learn 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Nothing: there are no callbacks."""
+
+    def with_callbacks(method: Any) -> Any:  # type: ignore[misc]
+        """Return the method as it is."""
+        return method
+
+
+try:
+    from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
+except ImportError:  # before scikit-learn 1.8
+    from sklearn.utils._estimator_html_repr import _VisualBlock as VisualBlock
+
+
 __all__ = [
+    "CallbackSupportMixin",
     "HasMethods",
     "Interval",
     "Options",
     "RealNotInt",
     "StrOptions",
+    "VisualBlock",
     "arguments_held",
     "check_sample_weight",
     "compile_arguments",
     "direction_of",
     "expand_outputs",
+    "has_callbacks",
     "layers_within",
     "learning_rate_schedule",
     "logits_of",
@@ -55,7 +76,21 @@ __all__ = [
     "validate_parameter_constraints",
     "variables_trained_by",
     "with_argument",
+    "with_callbacks",
 ]
+
+
+def has_callbacks(estimator: Any) -> bool:
+    """Say whether callbacks of scikit-learn's hear of a fit, or of one within it.
+
+    They stand in a private attribute, those of a meta-estimator around it among them.
+    """
+    if not hasattr(estimator, "_init_callback_context"):
+        return False
+    return any(
+        getattr(part, "_skl_callbacks", None)
+        for part in (estimator, *estimator.get_params().values())
+    )
 
 
 def scorer_parts(scorer: Any) -> tuple[Any, int, dict[str, Any], Any] | None:

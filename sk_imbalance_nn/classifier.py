@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sk_imbalance_nn._compat import HasMethods, Interval, Options, StrOptions
+from sk_imbalance_nn._fit_tasks import CallbackSupportMixin, FitTask
 from sk_imbalance_nn.data.inputs import InputSplitter, n_rows, validate_inputs
 from sk_imbalance_nn.data.targets import TargetEncoder
 from sk_imbalance_nn.networks.serialization import pack, unpack
@@ -24,6 +25,7 @@ from sk_imbalance_nn.training.steps import overrides
 from sk_imbalance_nn.wrapping.copying import clone_parameter
 from sk_imbalance_nn.wrapping.fitting import FittingWrapper
 from sk_imbalance_nn.wrapping.persistence import read_estimator, write_estimator
+from sk_imbalance_nn.wrapping.representation import with_readable_parameters
 from sk_imbalance_nn.wrapping.routing import FIT_OPTIONS, PREDICT_OPTIONS, check_options
 
 _PREDICT_HOOKS = (
@@ -38,7 +40,7 @@ def _encodes_its_own_target(estimator: BalancedKerasClassifier) -> bool:
     return isinstance(estimator.target_encoder, TargetEncoder)
 
 
-class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
+class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrapper):
     """Keras network as a scikit-learn classifier that is trained to see the rare class.
 
     A superset of ``scikeras.wrappers.KerasClassifier``: parameters with the prefixes ``model__``,
@@ -347,7 +349,10 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         """
         self._check_call("fit", fit_params)
         continued = bool(self.warm_start and self.initialized_)
-        with self._earlier_fit_kept_on_failure(continued):
+        epochs = self._routed("fit", "epochs", fit_params, None)
+        n_subtasks = epochs if isinstance(epochs, Integral) else None
+        told = FitTask.fit_of(self, X, y, n_subtasks=n_subtasks, sample_weight=sample_weight)
+        with told as task, self._earlier_fit_kept_on_failure(continued):
             self._start(continued=continued, reseeded=not continued)
             self._fit_network(
                 self._validate(X, y, sample_weight, reset=not continued),
@@ -355,6 +360,7 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
                 fit_params,
                 continued=continued,
                 initial_epoch=self._routed("fit", "initial_epoch", fit_params, 0),
+                task=task,
             )
         return self
 
@@ -718,6 +724,14 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         for name in ("_metadata_request", "_sklearn_output_config"):
             if name in vars(self):
                 setattr(twin, name, clone_parameter(getattr(self, name)))
+        # Callbacks of scikit-learn's serve all clones, which is how they see a whole search.
+        if "_skl_callbacks" in vars(self):
+            twin._skl_callbacks = self._skl_callbacks
+        return twin
+
+    def __copy__(self) -> BalancedKerasClassifier:
+        twin = type(self).__new__(type(self))
+        vars(twin).update(vars(self))
         return twin
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -731,4 +745,4 @@ class BalancedKerasClassifier(ClassifierMixin, FittingWrapper):
         return tags
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        return BaseEstimator.__repr__(self, N_CHAR_MAX)
+        return BaseEstimator.__repr__(with_readable_parameters(self), N_CHAR_MAX)

@@ -22,9 +22,11 @@ from sk_imbalance_nn._compat import (
     Interval,
     RealNotInt,
     StrOptions,
+    VisualBlock,
     check_sample_weight,
     validate_parameter_constraints,
 )
+from sk_imbalance_nn._fit_tasks import CallbackSupportMixin, FitTask
 from sk_imbalance_nn.data.split import label_folds, stratified_holdout
 from sk_imbalance_nn.decisions.answers import CalledScorer
 from sk_imbalance_nn.decisions.checks import (
@@ -82,7 +84,9 @@ def _weight_of(sample_weight: npt.ArrayLike | None, X: Any) -> npt.NDArray[Any] 
     return check_sample_weight(sample_weight, X, ensure_non_negative=True)
 
 
-class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class ThresholdOptimizerCV(
+    CallbackSupportMixin, ClassifierMixin, MetaEstimatorMixin, BaseEstimator
+):
     """Tune the decision rule of any classifier by cross-validation, exactly.
 
     A classifier's scores are cut at 0.5 unless somebody chooses better. This meta-estimator scores
@@ -365,19 +369,21 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         routed = process_routing(self._router(task.goal.scorer), "fit", **params)
         check_thresholds(self.thresholds, task, _is_called(task, routed.scorer.score))
         weight = _weight_of(routed.scorer.score.get("sample_weight"), X)
-        if self._is_bayes:
-            choice = choose_by_costs(task)
-            estimator = self.estimator
-            if not self._is_prefit:
-                estimator = clone(estimator).fit(X, y, **routed.estimator.fit)
-            warn_of_prior(estimator, X, task)
-        else:
-            out_of_fold = self._out_of_fold(X, y, task, routed, weight)
-            rows = scored_rows(out_of_fold, task, weight)
-            warn_of_few(rows, task)
-            choice = choose(rows, target.kind, self._search(X, y, task, rows, routed.scorer.score))
-            estimator = self._final(X, y, out_of_fold, routed.estimator.fit)
-        self._keep(estimator, choice, task)
+        with FitTask.fit_of(self, X, y, n_subtasks=None) as whole:
+            if self._is_bayes:
+                choice = choose_by_costs(task)
+                estimator = self.estimator
+                if not self._is_prefit:
+                    estimator = self._refitted(X, y, routed.estimator.fit, whole)
+                warn_of_prior(estimator, X, task)
+            else:
+                found = self._out_of_fold(X, y, task, routed, weight, whole)
+                rows = scored_rows(found, task, weight)
+                warn_of_few(rows, task)
+                search = self._search(X, y, task, rows, routed.scorer.score)
+                choice = choose(rows, target.kind, search)
+                estimator = self._final(X, y, found, routed.estimator.fit, whole)
+            self._keep(estimator, choice, task)
         return self
 
     def _check_parameters(self, params: Mapping[str, Any]) -> None:
@@ -437,7 +443,13 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         )
 
     def _out_of_fold(
-        self, X: Any, y: Any, task: Task, routed: Any, weight: npt.NDArray[Any] | None
+        self,
+        X: Any,
+        y: Any,
+        task: Task,
+        routed: Any,
+        weight: npt.NDArray[Any] | None,
+        whole: FitTask,
     ) -> OutOfFold:
         """Score rows by models that have not seen them."""
         if self._is_prefit:
@@ -455,6 +467,7 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             fit_params=routed.estimator.fit,
             n_jobs=self.n_jobs,
             verbose=self.verbose,
+            whole=whole,
         )
 
     def _splits(self, X: Any, y: Any, target: Target, params: Mapping[str, Any]) -> Splits:
@@ -498,11 +511,19 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
             random_state=check_random_state(self.random_state),
         )
 
-    def _final(self, X: Any, y: Any, found: OutOfFold, params: Mapping[str, Any]) -> Any:
+    def _final(
+        self, X: Any, y: Any, found: OutOfFold, params: Mapping[str, Any], whole: FitTask
+    ) -> Any:
         """Return the fitted classifier that the rule will serve."""
         if self._is_prefit or not self.refit:
             return found.model
-        return clone(self.estimator).fit(X, y, **params)
+        return self._refitted(X, y, params, whole)
+
+    def _refitted(self, X: Any, y: Any, params: Mapping[str, Any], whole: FitTask) -> Any:
+        """Return the classifier fitted on all rows."""
+        estimator = clone(self.estimator)
+        with whole.part("refit").around(estimator):
+            return estimator.fit(X, y, **params)
 
     def _keep(self, estimator: Any, choice: Choice, task: Task) -> None:
         """Replace what an earlier fit left by what this one found."""
@@ -676,6 +697,12 @@ class ThresholdOptimizerCV(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         router = router.add(estimator=self.estimator, method_mapping=to_fit)
         router = router.add(splitter=self.cv, method_mapping=to_split)
         return router.add(scorer=scorer, method_mapping=to_score)
+
+    def _sk_visual_block_(self) -> VisualBlock:
+        """Draw the classifier within as it is by now; scikit-learn would draw the unfitted one."""
+        inner = getattr(self, "estimator_", self.estimator)
+        name = f"estimator: {type(inner).__name__}"
+        return VisualBlock("parallel", [inner], names=[name], name_details=[str(inner)])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

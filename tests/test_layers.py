@@ -20,10 +20,11 @@ SCIKERAS_FILE = "wrapping/routing.py"
 ROOMS = {
     "__init__": (set(), set()),
     "_compat": (set(), {"numpy", "sklearn", "keras", "tensorflow"}),
+    "_fit_tasks": ({"_compat"}, set()),
     "_start_up": (set(), {"tensorflow"}),
     "data": ({"_compat"}, NUMERICAL),
     "balancing": ({"_compat"}, NUMERICAL),
-    "decisions": ({"_compat"}, NUMERICAL),
+    "decisions": ({"_compat", "_fit_tasks"}, NUMERICAL),
     "networks": ({"_compat", "_start_up", "data", "balancing", "decisions"}, NUMERICAL | {"keras"}),
     "losses": ({"_compat", "data", "balancing", "decisions", "networks"}, NUMERICAL | {"keras"}),
     "training": (
@@ -31,15 +32,16 @@ ROOMS = {
         NUMERICAL | {"keras", "tensorflow"},
     ),
     "wrapping": (
-        {"__init__", "_compat", "_start_up"}
+        {"__init__", "_compat", "_fit_tasks", "_start_up"}
         | {"data", "balancing", "networks", "losses", "training"},
         NUMERICAL | {"keras", "tensorflow", "scikeras"},
     ),
     "classifier": (
-        {"_compat", "data", "balancing", "networks", "losses", "training", "wrapping"},
+        {"_compat", "_fit_tasks", "data", "balancing", "networks", "losses", "training"}
+        | {"wrapping"},
         NUMERICAL | {"keras", "tensorflow"},
     ),
-    "threshold": ({"_compat", "data", "balancing", "decisions"}, NUMERICAL),
+    "threshold": ({"_compat", "_fit_tasks", "data", "balancing", "decisions"}, NUMERICAL),
     "reporting": ({"_compat", "data", "balancing", "decisions"}, NUMERICAL),
     "report": ({"_compat", "data", "balancing", "decisions", "reporting"}, NUMERICAL),
     "plotting": ({"_compat", "decisions", "reporting"}, NUMERICAL | {"matplotlib"}),

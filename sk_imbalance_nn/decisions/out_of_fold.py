@@ -13,12 +13,14 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from sk_imbalance_nn._compat import rows_of, rows_of_params
+from sk_imbalance_nn._fit_tasks import FitTask
 from sk_imbalance_nn.decisions.counts import Values
 from sk_imbalance_nn.decisions.responses import MULTILABEL, Response
 from sk_imbalance_nn.decisions.target import Target
 
 Rows = npt.NDArray[np.intp]
 Splits = list[tuple[Rows, Rows]]
+_NOBODYS_TASK = FitTask()
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def score_out_of_fold(
     fit_params: Mapping[str, Any],
     n_jobs: int | None = None,
     verbose: int = 0,
+    whole: FitTask = _NOBODYS_TASK,
 ) -> OutOfFold:
     """Fit a clone on each fold's training rows and score its other rows.
 
@@ -75,6 +78,8 @@ def score_out_of_fold(
         Folds at a time.
     verbose : int, default=0
         From 1 on, a line for each fold; from 2 on, joblib's messages too.
+    whole : FitTask, optional
+        What the folds are parts of.
 
     Returns
     -------
@@ -82,12 +87,17 @@ def score_out_of_fold(
         All scores.
     """
     total = len(splits)
+    of_folds = whole.part("cross-validation", total, in_order=False)
+    of_folds.begin()
+    # Made before any is sent to another process: each keeps count of the others.
+    tasks = [of_folds.part("fold", number=number) for number in range(total)]
     found = Parallel(n_jobs=n_jobs, verbose=max(0, verbose - 1))(
         delayed(_fit_and_score)(
-            clone(estimator), X, y, split, response, fit_params, number, total, verbose
+            clone(estimator), X, y, split, response, fit_params, number, total, verbose, task
         )
-        for number, split in enumerate(splits, start=1)
+        for number, (split, task) in enumerate(zip(splits, tasks, strict=True), start=1)
     )
+    of_folds.end()
     tests = [test for _, test in splits]
     return OutOfFold(
         np.concatenate([scores for _, scores in found]),
@@ -157,11 +167,14 @@ def _fit_and_score(
     number: int,
     total: int,
     verbose: int,
+    task: FitTask,
 ) -> tuple[Any, Values]:
     start = time.perf_counter()
     train, test = split
     own = rows_of_params(X, params=fit_params, indices=train)
-    estimator.fit(rows_of(X, train), rows_of(y, train), **own)
+    seen = rows_of(X, train), rows_of(y, train)
+    with task.of_rows(*seen).around(estimator):
+        estimator.fit(*seen, **own)
     scores = response.of(estimator, rows_of(X, test))
     if verbose > 0:
         seconds = time.perf_counter() - start

@@ -70,7 +70,7 @@ class ScoreDistributionDisplay:
     >>> X, y = make_classification(500, weights=[0.9], random_state=0)
     >>> display = ScoreDistributionDisplay.from_estimator(LogisticRegression().fit(X, y), X, y)
     >>> display.counts.sum(axis=1), display.threshold
-    (array([447.,  53.]), 0.5)
+    (array([450.,  50.]), 0.5)
     """
 
     def __init__(

@@ -35,6 +35,7 @@ from sk_imbalance_nn.training.monitors import (
     check_validation_monitors,
     say_more_is_better,
 )
+from sk_imbalance_nn.training.progress import progress_of
 from sk_imbalance_nn.training.schedule import Schedule, TrainingRun
 from sk_imbalance_nn.training.steps import StepRunner, create_variables, overrides
 from sk_imbalance_nn.training.xla import batches_in_a_chunk, pays, row_work
@@ -100,19 +101,35 @@ def train(
         check_validation_monitors(callbacks)
     if score is not None:
         say_more_is_better(callbacks, score.name)
-    if needs_keras_loop(model):
-        return train_by_keras(
-            model,
-            training,
-            schedule,
-            rng=rng,
-            callbacks=callbacks,
-            validation=validation,
-            score=score,
-            best=best,
-            best_on_loss=best_on_loss,
-        )
-    loop = _EpochLoop(model, training, validation, schedule, callbacks, rng, score, jit_compile)
+    n_batches = schedule.n_batches(schedule.limited(training.epoch))
+    name = None if score is None else score.name
+    with progress_of(schedule.verbose, schedule.epochs, n_batches, name, best) as progress:
+        if needs_keras_loop(model):
+            run = train_by_keras(
+                model,
+                training,
+                schedule,
+                rng=rng,
+                callbacks=callbacks,
+                progress=progress,
+                validation=validation,
+                score=score,
+                best=best,
+                best_on_loss=best_on_loss,
+            )
+        else:
+            loop = _EpochLoop(
+                model, training, validation, schedule, callbacks, progress, rng, score, jit_compile
+            )
+            run = _run(loop, best, best_on_loss)
+    if best is not None:
+        best.restore(model)
+    return run
+
+
+def _run(loop: _EpochLoop, best: BestEpoch | None, best_on_loss: bool) -> TrainingRun:
+    """Run epoch after epoch, until something ends training."""
+    model, schedule = loop.model, loop.schedule
     loop.begin()
     run = TrainingRun()
     try:
@@ -122,7 +139,7 @@ def train(
             run.n_epochs += 1
             if best is not None and schedule.validates(epoch):
                 if has_waited_long_enough(
-                    best, epoch, logs, model, score=score, on_loss=best_on_loss
+                    best, epoch, logs, model, score=loop.score, on_loss=best_on_loss
                 ):
                     break
             if model.stop_training:
@@ -130,8 +147,6 @@ def train(
     except KeyboardInterrupt:
         warn_of_interruption(run.n_epochs)
     run.history, run.engine = loop.end(), loop.engine
-    if best is not None:
-        best.restore(model)
     return run
 
 
@@ -145,6 +160,7 @@ class _EpochLoop:
         validation: Rows | None,
         schedule: Schedule,
         callbacks: Sequence[keras.callbacks.Callback],
+        progress: Sequence[keras.callbacks.Callback],
         rng: np.random.Generator,
         score: ValidationScore | None,
         jit_compile: bool | str,
@@ -153,13 +169,12 @@ class _EpochLoop:
         self.schedule, self.rng = schedule, rng
         self._epoch = schedule.limited(training.epoch)
         self._user_callbacks = list(callbacks)
-        self._score = score
+        self.score = score
         self.logs: dict[str, Any] = {}
         self._prepared = False
         self.callbacks = keras.callbacks.CallbackList(
-            list(callbacks),
+            [*callbacks, *progress],
             add_history=True,
-            add_progbar=schedule.verbose != 0,
             verbose=schedule.verbose,
             epochs=schedule.epochs,
             steps=schedule.n_batches(self._epoch),
@@ -259,8 +274,8 @@ class _EpochLoop:
         )
         named = {f"val_{name}": value for name, value in logs.items()}
         # Callbacks may put other weights in for validation, and back at its end.
-        if self._score is not None:
-            named[self._score.name] = self._score()
+        if self.score is not None:
+            named[self.score.name] = self.score()
         self.callbacks.on_test_end(logs)
         return named
 

@@ -67,6 +67,7 @@ def train_by_keras(
     *,
     rng: np.random.Generator,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    progress: Sequence[keras.callbacks.Callback] = (),
     validation: Rows | None = None,
     score: ValidationScore | None = None,
     best: BestEpoch | None = None,
@@ -92,12 +93,14 @@ def train_by_keras(
         Drawn from as often, and in the same order, as by the library's loop.
     callbacks : sequence of keras.callbacks.Callback
         The user's.
+    progress : sequence of keras.callbacks.Callback
+        What says how far training is.
     validation : Rows, default=None
         Rows for the ``val_`` quantities.
     score : ValidationScore, default=None
         An exact score of the validation rows.
     best : BestEpoch, default=None
-        Stops, and keeps the best epoch's weights.
+        Stops, and remembers the best epoch's weights.
     best_on_loss : bool, default=False
         Whether ``best`` goes by the validation loss instead of ``score``.
 
@@ -129,8 +132,8 @@ def train_by_keras(
                 shuffle=False,
                 epochs=schedule.epochs,
                 initial_epoch=schedule.initial_epoch,
-                verbose=schedule.verbose,
-                callbacks=[ahead, *callbacks, behind, history],
+                verbose=0,
+                callbacks=[ahead, *callbacks, behind, *progress, history],
                 validation_data=held_out,
                 validation_freq=_frequency(schedule.validation_freq),
             )
@@ -144,8 +147,6 @@ def train_by_keras(
                 if part is not None:
                     part.release()
     run.history = dict(history.history)
-    if best is not None:
-        best.restore(model)
     return run
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state, check_scalar
 
 from sk_imbalance_nn._compat import names_from_the_start, seeded
+from sk_imbalance_nn._fit_tasks import FitTask
 from sk_imbalance_nn._start_up import find_devices
 from sk_imbalance_nn.balancing.balance import Balance
 from sk_imbalance_nn.balancing.priors import prior_shift, target_prior_of
@@ -52,10 +53,12 @@ from sk_imbalance_nn.training.forked import check_not_stranded
 from sk_imbalance_nn.training.forward import ForwardPass, build, check_inputs, rows_at_once
 from sk_imbalance_nn.training.schedule import Schedule
 from sk_imbalance_nn.wrapping.checked import Data
+from sk_imbalance_nn.wrapping.epoch_tasks import EpochTasks
 from sk_imbalance_nn.wrapping.persistence import NotSaved
 from sk_imbalance_nn.wrapping.preparing import PreparingWrapper, ValidationSource
 from sk_imbalance_nn.wrapping.routing import balances, balancing_loss, copied_callbacks
 
+_NOBODYS_TASK = FitTask()
 _DEFAULT_BATCH_SIZE = 32
 _VALIDATION_BATCH_SIZE = 1024
 _ROWS_LOOKED_AT = 256
@@ -76,6 +79,7 @@ class FittingWrapper(PreparingWrapper):
         continued: bool,
         initial_epoch: int,
         partial: bool = False,
+        task: FitTask = _NOBODYS_TASK,
     ) -> None:
         """Split, sample, weigh, build, train."""
         callbacks = self._make_callbacks(options)
@@ -92,6 +96,7 @@ class FittingWrapper(PreparingWrapper):
         else:
             self._adapt_loss(balance)
         run_by = [*callbacks, *self._callbacks_of_loss(schedule, callbacks, partial=partial)]
+        run_by += [EpochTasks(task)] if task.is_heard else []
         best = BestEpoch(self.n_iter_no_change, _put_off_until(run_by)) if stops_early else None
         rows, held_out = self._weighted(training, balance), None
         if validation is not None:

@@ -1,0 +1,80 @@
+"""An estimator in a line, and in a notebook."""
+
+import copy
+import functools
+
+import keras
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import make_classification
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sk_imbalance_nn import BalancedKerasClassifier, ThresholdOptimizerCV, effective_number_weights
+
+X, Y = make_classification(200, 6, weights=[0.8], random_state=0)
+
+
+def build(meta, hidden=4):
+    return keras.Sequential([keras.layers.Dense(1, "sigmoid")])
+
+
+class Odd:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("params", "text"),
+    [
+        ({}, ""),
+        ({"epochs": 5, "random_state": 0}, "epochs=5, random_state=0"),
+        ({"epochs": 100}, ""),
+        ({"model": build, "hidden": 8}, "hidden=8, model=build"),
+        ({"optimizer": keras.optimizers.Adam}, "optimizer=Adam"),
+        ({"optimizer": keras.optimizers.Adam(0.1)}, "optimizer=Adam(...)"),
+        (
+            {"callbacks": [keras.callbacks.TerminateOnNaN(), "x"]},
+            "callbacks=[TerminateOnNaN(...), 'x']",
+        ),
+        (
+            {"class_weight": functools.partial(effective_number_weights, beta=0.9)},
+            "class_weight=partial(effective_number_weights, beta=0.9)",
+        ),
+        ({"class_weight": {0: 1, 1: 5}}, "class_weight={0: 1, 1: 5}"),
+        ({"odd": Odd()}, "odd=Odd(...)"),
+    ],
+)
+def test_only_what_differs_is_shown(params, text):
+    estimator = BalancedKerasClassifier(**params)
+    before = dict(vars(estimator))
+    assert repr(estimator) == f"BalancedKerasClassifier({text})"
+    assert vars(estimator) == before
+
+
+def test_long_ones_are_cut():
+    text = repr(BalancedKerasClassifier(**{f"long_name_{i}": i for i in range(200)}))
+    assert len(text) < 900
+    assert "..." in text
+
+
+def test_notebooks_see_what_is_fitted():
+    tuned = ThresholdOptimizerCV(
+        make_pipeline(StandardScaler(), BalancedKerasClassifier(epochs=1, width=4)), cv=0.4
+    )
+    assert "Not fitted" in tuned._repr_html_()
+    html = tuned.fit(X, Y)._repr_html_()
+    for part in ("ThresholdOptimizerCV", "StandardScaler", "BalancedKerasClassifier", "fitted"):
+        assert part in html
+    assert "Not fitted" not in html
+
+
+def test_a_shallow_copy_shares_the_network_and_a_clone_does_not():
+    fitted = BalancedKerasClassifier(epochs=1, width=4, random_state=0).fit(X, Y)
+    twin = copy.copy(fitted)
+    assert twin.model_ is fitted.model_
+    np.testing.assert_array_equal(twin.predict_proba(X), fitted.predict_proba(X))
+    twin.set_params(epochs=2)
+    assert fitted.epochs == 1
+    assert not hasattr(clone(fitted), "model_")
+    assert copy.deepcopy(fitted).model_ is not fitted.model_
