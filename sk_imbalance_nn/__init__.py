@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         set_compile_cache_size,
     )
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 __all__ = [
     "BalancedKerasClassifier",

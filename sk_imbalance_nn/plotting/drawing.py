@@ -21,7 +21,15 @@ SCORE, ALARMS, LOSS = "#009E73", "#CC79A7", "#555555"
 CHOSEN, DEFAULT = "#000000", "#7F7F7F"
 
 # Axes narrower than this, in inches, have a smaller legend.
-_NARROW = 2.6
+_NARROW = 2.9
+# About what a legend takes, in shares of the axes, and the corners of where it may stand.
+_LEGEND_WIDTH, _LEGEND_HEIGHT = 0.45, 0.35
+_PLACES = {
+    f"{vertical} {horizontal}": (x, y)
+    for vertical, y in (("upper", 0.65), ("lower", 0.0), ("center", 0.325))
+    for horizontal, x in (("right", 0.55), ("left", 0.0), ("center", 0.275))
+    if (vertical, horizontal) != ("center", "center")
+}
 
 
 def pyplot() -> Any:
@@ -49,15 +57,35 @@ def mark(ax: Axes, place: float | None, label: str, color: str, style: str) -> A
 
 def add_legend(ax: Axes, *others: Axes | None, loc: str = "best") -> None:
     """Explain what stands on the axes, and on others that share their place."""
-    handles = [
-        handle
-        for each in (ax, *others)
-        if each is not None
-        for handle in each.get_legend_handles_labels()[0]
-    ]
+    sharing = [each for each in (ax, *others) if each is not None]
+    handles = [handle for each in sharing for handle in each.get_legend_handles_labels()[0]]
     width = ax.get_position().width * ax.figure.get_figwidth()
     size = "x-small" if width < _NARROW else "small"
+    # matplotlib's "best" place would look at one of the axes alone.
+    loc = _emptiest_place(sharing) if loc == "best" and len(sharing) > 1 else loc
     ax.legend(handles=handles, loc=loc, fontsize=size, handlelength=1.6, framealpha=0.8)
+
+
+def _emptiest_place(sharing: list[Axes]) -> str:
+    """Return where a legend hides the least of the curves."""
+    across = np.linspace(0, 1, 200)
+    curves = []
+    for ax in sharing:
+        ax.get_xlim(), ax.get_ylim()  # they are brought up to date when asked for
+        to_axes = ax.transData + ax.transAxes.inverted()
+        for line in ax.get_lines():
+            # Of vertical lines there is as much everywhere.
+            if len(line.get_xdata()) > 2:
+                x, y = to_axes.transform(line.get_xydata()).T
+                curves.append(np.interp(across, x, y, left=np.nan, right=np.nan))
+    hidden = {}
+    for place, (x, y) in _PLACES.items():
+        below = [(x <= across) & (across <= x + _LEGEND_WIDTH) & (y <= curve) for curve in curves]
+        hidden[place] = sum(
+            (inside & (curve <= y + _LEGEND_HEIGHT)).sum()
+            for inside, curve in zip(below, curves, strict=True)
+        )
+    return min(hidden, key=lambda place: hidden[place])
 
 
 def put_in_front(ax: Axes, behind: Axes) -> None:

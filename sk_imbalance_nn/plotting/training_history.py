@@ -219,8 +219,7 @@ class TrainingHistoryDisplay:
         self.best_line_ = mark(ax, self.best_epoch, f"kept: epoch {self.best_epoch}", CHOSEN, ":")
         ax.set(xlabel="epoch", ylabel="loss")
         ax.xaxis.get_major_locator().set_params(integer=True)
-        # Losses fall and scores rise: there is room between them at the end.
-        add_legend(ax, self.score_ax_, loc="best" if self.score_ax_ is None else "center right")
+        add_legend(ax, self.score_ax_)
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
