@@ -40,6 +40,10 @@ UNRUN_COMMANDS = {
 }
 
 
+# Pages about what others do from some version of scikit-learn on.
+NEEDED_SKLEARN = {"docs/coming_from/scikeras.md": (1, 7)}
+
+
 class Block(NamedTuple):
     """A fenced block: its language, its text, and the line where the text starts."""
 
@@ -132,6 +136,9 @@ def check_commands(block, name):
 @pytest.mark.usefixtures("nothing_left_behind")
 def test_blocks_run_and_print_what_they_say(page, monkeypatch):
     name = name_of(page)
+    needed = NEEDED_SKLEARN.get(name, (1, 6))
+    if tuple(map(int, sklearn.__version__.split(".")[:2])) < needed:
+        pytest.skip(f"it shows what scikit-learn {needed[0]}.{needed[1]} changed")
     # Functions of a page can be pickled, as those of a script.
     monkeypatch.setitem(sys.modules, "__main__", script := ModuleType("__main__"))
     namespace = vars(script)
