@@ -53,6 +53,7 @@ bench:  ## Compare speed with SciKeras and ranking with scikit-learn; needs data
 	for name in cross_validation long_fit prediction grid_search leftovers memory threshold_search; do \
 	    $(PYTHON) benchmarks/$$name.py || exit 1; done
 	$(PYTHON) benchmarks/default_network.py --data $(DATA) $(BENCH)
+	$(PYTHON) benchmarks/comparison.py --data $(DATA) --cache $(CACHE)
 	$(PYTHON) benchmarks/imbalance_methods.py --data $(DATA) --cache $(CACHE)
 	$(PYTHON) benchmarks/regret_scores.py --data $(DATA) --cache $(CACHE) $(BENCH)
 	$(PYTHON) benchmarks/threshold_regret.py --cache $(CACHE) $(BENCH)
