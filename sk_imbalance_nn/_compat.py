@@ -73,6 +73,7 @@ __all__ = [
     "spares_from_weight_decay",
     "tensorflow_has_run",
     "traced",
+    "tuned_pos_label",
     "validate_parameter_constraints",
     "variables_trained_by",
     "with_argument",
@@ -262,6 +263,14 @@ def spares_from_weight_decay(optimizer: Any) -> bool:
     """Say whether ``exclude_from_weight_decay`` was called; no configuration mentions it."""
     names = ("_exclude_from_weight_decay", "_exclude_from_weight_decay_pattern")
     return any(getattr(optimizer, name, None) for name in names)
+
+
+def tuned_pos_label(tuner: Any) -> Any:
+    """Return the class whose scores scikit-learn's fitted ``TunedThresholdClassifierCV`` cuts.
+
+    It asks the same attribute when it predicts, and shows it nowhere.
+    """
+    return tuner._curve_scorer._get_pos_label()
 
 
 def traced(function: Any) -> Any:

@@ -6,7 +6,7 @@ nobody listens, a task is nothing at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,15 @@ from sk_imbalance_nn._compat import CallbackSupportMixin, has_callbacks, with_ca
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-__all__ = ["CallbackSupportMixin", "FitTask"]
+__all__ = ["NOBODYS_TASK", "CallbackSupportMixin", "FitTask"]
 
 
 @with_callbacks
 def _tear_down(estimator: Any) -> None:
-    """Tell callbacks that a fit is over, however it ended; the decorator does it."""
+    """Tell callbacks that a fit is over, however it ended; the decorator does it.
+
+    It could decorate ``fit`` itself, but then stood between a caller and the warnings of the fit.
+    """
 
 
 @dataclass(frozen=True)
@@ -57,13 +60,12 @@ class FitTask:
         if not has_callbacks(estimator):
             yield cls()
             return
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         try:
             context = estimator._init_callback_context(max_subtasks=n_subtasks)
-            task = cls(estimator, context).of_rows(X, y, metadata)
+            task = cls(estimator, context).of_rows(X, y, sample_weight)
             task.begin()
             yield task
-            task.end(dict)
+            task.end(predicts=True)
         finally:
             _tear_down(estimator)
 
@@ -105,8 +107,9 @@ class FitTask:
         )
         return FitTask(self.estimator, context)
 
-    def of_rows(self, X: Any, y: Any, metadata: Any = None) -> FitTask:
+    def of_rows(self, X: Any, y: Any, sample_weight: Any = None) -> FitTask:
         """Return the same task with the rows that it is about."""
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
         return FitTask(self.estimator, self.context, {"X": X, "y": y, "metadata": metadata})
 
     def begin(self) -> None:
@@ -114,13 +117,14 @@ class FitTask:
         if self.context is not None:
             self.context.call_on_fit_task_begin(estimator=self.estimator, **self.seen or {})
 
-    def end(self, fitted: Callable[[], Mapping[str, Any]] | None = None) -> bool:
+    def end(self, *, predicts: bool = False) -> bool:
         """Tell callbacks that it has ended; return whether one of them wants to stop.
 
         Parameters
         ----------
-        fitted : callable, default=None
-            Returns the attributes that make the estimator predict as it would if fit ended here.
+        predicts : bool, default=False
+            Whether the estimator as it stands predicts, as if fit ended here; callbacks may then
+            ask for a copy of it.
 
         Returns
         -------
@@ -129,9 +133,10 @@ class FitTask:
         """
         if self.context is None:
             return False
+        missing = dict if predicts else None
         return bool(
             self.context.call_on_fit_task_end(
-                estimator=self.estimator, reconstruction_attributes=fitted, **self.seen or {}
+                estimator=self.estimator, reconstruction_attributes=missing, **self.seen or {}
             )
         )
 
@@ -141,9 +146,10 @@ class FitTask:
         within: AbstractContextManager[Any] = nullcontext()
         if self.context is not None:
             within = self.context.propagate_callback_context(inner)
-        try:
-            with within:
-                self.begin()
-                yield
-        finally:
-            self.end()
+        with within:
+            self.begin()
+            yield
+        self.end()
+
+
+NOBODYS_TASK = FitTask()

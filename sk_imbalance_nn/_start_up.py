@@ -1,39 +1,42 @@
 """Start-up: loading TensorFlow, and finding its devices, without the messages it writes meanwhile.
 
-They go to the file descriptor of stderr, some before any setting is read, and say of a machine
-without a GPU that all is well. What is written meanwhile is kept, the lines that are known are left
-out, and the rest is passed on. Whoever has set ``TF_CPP_MIN_LOG_LEVEL`` gets what they asked for.
+They go to the file descriptor of stderr, some before any setting is read, and tell of instructions
+that could be used and of GPUs that are not there. What is written meanwhile is kept, the lines that
+are known are left out, and the rest is passed on. Where there is a GPU, so is all that concerns it.
+Whoever has set ``TF_CPP_MIN_LOG_LEVEL`` gets what they asked for.
 """
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 _SETTING = "TF_CPP_MIN_LOG_LEVEL"
-# The sources of messages on: oneDNN, missing CUDA, CUDA's plugins registered twice, the
-# processor's instructions, missing TensorRT.
-_SOURCES = (
-    "port|cudart_stub|cuda_stub|cuda_platform|cuda_driver|cuda_diagnostics|cuda_dnn|cuda_fft"
-    "|cuda_blas|computation_placer|cpu_feature_guard|py_utils"
-)
-_KNOWN = re.compile(
-    rf"WARNING: All log messages before absl::InitializeLog\(\)|[^\]]*\b({_SOURCES})\.cc:\d+\]"
-    r"|To enable the following instructions:"
+# The sources of messages on oneDNN and on the processor's instructions.
+_OF_PROCESSORS = "port|cpu_feature_guard"
+# On missing CUDA, on its plugins registered twice, on missing TensorRT.
+_OF_GPUS = (
+    "cudart_stub|cuda_stub|cuda_platform|cuda_driver|cuda_diagnostics|cuda_dnn|cuda_fft|cuda_blas"
+    "|computation_placer|py_utils"
 )
 _STATE = {"devices_found": False}
+# File descriptors belong to the process: one thread would take another's file for stderr.
+_LOCK = threading.RLock()
 
 
 def load_tensorflow() -> None:
     """Import TensorFlow, if nobody has."""
-    if "tensorflow" not in sys.modules:
-        with _without_known_messages():
-            import tensorflow  # noqa: F401
+    with _LOCK:
+        if "tensorflow" not in sys.modules:
+            with _without_known_messages():
+                import tensorflow  # noqa: F401
 
 
 def find_devices() -> None:
@@ -41,13 +44,13 @@ def find_devices() -> None:
 
     This is not done on import: until it first runs, users may still hide devices.
     """
-    if _STATE["devices_found"]:
-        return
-    import tensorflow
+    with _LOCK:
+        if not _STATE["devices_found"]:
+            import tensorflow
 
-    with _without_known_messages():
-        tensorflow.config.list_physical_devices()
-    _STATE["devices_found"] = True
+            with _without_known_messages():
+                tensorflow.config.list_physical_devices()
+            _STATE["devices_found"] = True
 
 
 @contextmanager
@@ -57,11 +60,16 @@ def _without_known_messages() -> Iterator[None]:
         yield
         return
     try:
-        stderr = os.dup(2)
-    except OSError:  # there is none
+        written = tempfile.TemporaryFile()
+    except OSError:  # nowhere to keep it
         yield
         return
-    with tempfile.TemporaryFile() as written:
+    with written:
+        try:
+            stderr = os.dup(2)
+        except OSError:  # there is none
+            yield
+            return
         os.dup2(written.fileno(), 2)
         try:
             yield
@@ -69,10 +77,17 @@ def _without_known_messages() -> Iterator[None]:
             os.dup2(stderr, 2)
             os.close(stderr)
             written.seek(0)
-            _pass_on(written)
+            with suppress(OSError):  # nobody reads it
+                _pass_on(written)
 
 
 def _pass_on(written: Any) -> None:
+    has_gpu = bool(glob.glob("/dev/nvidia*"))
+    sources = _OF_PROCESSORS if has_gpu else f"{_OF_PROCESSORS}|{_OF_GPUS}"
+    known = re.compile(
+        rf"WARNING: All log messages before absl::InitializeLog\(\)|[^\]]*\b({sources})\.cc:\d+\]"
+        r"|To enable the following instructions:"
+    )
     for line in written:
-        if not _KNOWN.match(line.decode(errors="replace")):
+        if not known.match(line.decode(errors="replace")):
             os.write(2, line)

@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sk_imbalance_nn._compat import HasMethods, Interval, Options, StrOptions
 from sk_imbalance_nn._fit_tasks import CallbackSupportMixin, FitTask
+from sk_imbalance_nn._representation import with_readable_parameters
 from sk_imbalance_nn.data.inputs import InputSplitter, n_rows, validate_inputs
 from sk_imbalance_nn.data.targets import TargetEncoder
 from sk_imbalance_nn.networks.serialization import pack, unpack
@@ -25,7 +26,6 @@ from sk_imbalance_nn.training.steps import overrides
 from sk_imbalance_nn.wrapping.copying import clone_parameter
 from sk_imbalance_nn.wrapping.fitting import FittingWrapper
 from sk_imbalance_nn.wrapping.persistence import read_estimator, write_estimator
-from sk_imbalance_nn.wrapping.representation import with_readable_parameters
 from sk_imbalance_nn.wrapping.routing import FIT_OPTIONS, PREDICT_OPTIONS, check_options
 
 _PREDICT_HOOKS = (
@@ -153,6 +153,8 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
         Each quantity of the logs, epoch by epoch.
     n_iter_ : int
         Epochs run.
+    validated_epochs_ : list of int
+        Those, counted from 1, that validation followed: where the ``val_`` quantities belong.
     best_iteration_ : int or None
         The epoch, counted from 1, whose weights were kept; None without early stopping.
     best_validation_score_ : float or None

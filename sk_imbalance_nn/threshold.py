@@ -27,6 +27,7 @@ from sk_imbalance_nn._compat import (
     validate_parameter_constraints,
 )
 from sk_imbalance_nn._fit_tasks import CallbackSupportMixin, FitTask
+from sk_imbalance_nn._representation import with_readable_parameters
 from sk_imbalance_nn.data.split import label_folds, stratified_holdout
 from sk_imbalance_nn.decisions.answers import CalledScorer
 from sk_imbalance_nn.decisions.checks import (
@@ -369,7 +370,10 @@ class ThresholdOptimizerCV(
         routed = process_routing(self._router(task.goal.scorer), "fit", **params)
         check_thresholds(self.thresholds, task, _is_called(task, routed.scorer.score))
         weight = _weight_of(routed.scorer.score.get("sample_weight"), X)
-        with FitTask.fit_of(self, X, y, n_subtasks=None) as whole:
+        of_rows = routed.estimator.fit.get("sample_weight")
+        n_parts = self._n_parts()
+        told = FitTask.fit_of(self, X, y, n_subtasks=n_parts, sample_weight=of_rows)
+        with told as whole:
             if self._is_bayes:
                 choice = choose_by_costs(task)
                 estimator = self.estimator
@@ -406,6 +410,12 @@ class ThresholdOptimizerCV(
     @property
     def _is_prefit(self) -> bool:
         return isinstance(self.cv, str) and self.cv == "prefit"
+
+    def _n_parts(self) -> int:
+        """Return what a fit is made of: the folds together, and the classifier of all rows."""
+        if self._is_prefit:
+            return 0
+        return 1 if self._is_bayes else 1 + bool(self.refit)
 
     @property
     def _is_bayes(self) -> bool:
@@ -522,7 +532,8 @@ class ThresholdOptimizerCV(
     def _refitted(self, X: Any, y: Any, params: Mapping[str, Any], whole: FitTask) -> Any:
         """Return the classifier fitted on all rows."""
         estimator = clone(self.estimator)
-        with whole.part("refit").around(estimator):
+        task = whole.part("refit").of_rows(X, y, params.get("sample_weight"))
+        with task.around(estimator):
             return estimator.fit(X, y, **params)
 
     def _keep(self, estimator: Any, choice: Choice, task: Task) -> None:
@@ -697,6 +708,9 @@ class ThresholdOptimizerCV(
         router = router.add(estimator=self.estimator, method_mapping=to_fit)
         router = router.add(splitter=self.cv, method_mapping=to_split)
         return router.add(scorer=scorer, method_mapping=to_score)
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        return BaseEstimator.__repr__(with_readable_parameters(self), N_CHAR_MAX)
 
     def _sk_visual_block_(self) -> VisualBlock:
         """Draw the classifier within as it is by now; scikit-learn would draw the unfitted one."""

@@ -6,18 +6,23 @@ import pytest
 from imblearn.pipeline import make_pipeline as make_imblearn_pipeline
 from imblearn.under_sampling import RandomUnderSampler
 from matplotlib.colors import to_hex
+from sklearn.base import clone
 from sklearn.datasets import make_classification, make_multilabel_classification
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import (
     average_precision_score,
     confusion_matrix,
+    f1_score,
+    make_scorer,
     precision_score,
     recall_score,
     roc_auc_score,
 )
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 
 from sk_imbalance_nn import (
     ImbalanceDashboard,
@@ -172,7 +177,7 @@ def test_costs_of_rows_are_drawn_with_their_costs():
 
 
 def test_rows_of_one_class_are_refused_before_drawing(tuned):
-    with pytest.raises(ValueError, match="no row of class 1"):
+    with pytest.raises(ValueError, match="All rows that are given are of class 0"):
         plot_imbalance_dashboard(tuned, X[Y == 0], Y[Y == 0])
     assert matplotlib.pyplot.get_fignums() == []
 
@@ -193,3 +198,77 @@ def test_nothing_is_cut_off_and_no_labels_meet(tuned):
         for one in range(6):
             for other in range(one):
                 assert not boxes[one].overlaps(boxes[other])
+
+
+@pytest.fixture(scope="module")
+def named():
+    """Labels whose first class is the rare one."""
+    return np.where(Y == 1, "a_rare", "b_common")
+
+
+RARE_F1 = make_scorer(f1_score, pos_label="a_rare")
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        FixedThresholdClassifier(LogisticRegression(), threshold=0.2, pos_label="a_rare"),
+        FixedThresholdClassifier(
+            LogisticRegression(), threshold=-1.0, response_method="decision_function"
+        ),
+        TunedThresholdClassifierCV(LogisticRegression(), scoring=RARE_F1),
+        TunedThresholdClassifierCV(
+            LogisticRegression(), scoring=RARE_F1, response_method="decision_function"
+        ),
+        ThresholdOptimizerCV(LogisticRegression(), scoring="f1", pos_label="a_rare"),
+        KNeighborsClassifier(4),
+        SVC(),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+@pytest.mark.parametrize("pos_label", ["a_rare", "b_common", None])
+def test_decisions_are_those_of_predict(model, pos_label, named):
+    model = clone(model).fit(X[TRAIN], named[TRAIN])
+    shown = plot_imbalance_dashboard(model, X[TEST], named[TEST], pos_label=pos_label)
+    label = shown.roc_.pos_label
+    said = model.predict(X[TEST])
+    matrix = confusion_matrix(named[TEST] == label, said == label)
+    np.testing.assert_array_equal(shown.confusion_matrix_.confusion_matrix, matrix)
+    assert label == (pos_label or getattr(model, "pos_label", None) or label)
+    # The line is where the decisions change, but for ties.
+    threshold, method = shown.score_distribution_.threshold, "predict_proba"
+    if not hasattr(model, method) or getattr(model, "response_method", "") == "decision_function":
+        method = "decision_function"
+    scores = getattr(model, method)(X[TEST])
+    column = list(model.classes_).index(label)
+    score = scores[:, column] if scores.ndim == 2 else scores * (1 if column else -1)
+    differ = (score >= threshold) != (said == label)
+    assert not differ[score != threshold].any()
+
+
+def test_a_threshold_is_not_drawn_on_scores_that_it_is_not_about(tuned):
+    shown = plot_imbalance_dashboard(tuned, X[TEST], Y[TEST], response_method="decision_function")
+    assert shown.score_distribution_.threshold is None
+    assert shown.threshold_curve_.best_line_ is None
+    assert shown.threshold_curve_.score_name == "balanced_accuracy"
+    np.testing.assert_array_equal(
+        shown.confusion_matrix_.confusion_matrix,
+        confusion_matrix(Y[TEST], tuned.predict(X[TEST])),
+    )
+
+
+def test_a_given_threshold_sets_one_of_several_classes_against_the_rest():
+    X3, y3 = make_classification(600, n_informative=4, n_classes=3, random_state=0)
+    model = LogisticRegression().fit(X3, y3)
+    shown = plot_imbalance_dashboard(model, X3, y3, pos_label=2, threshold=0.9)
+    said = model.predict_proba(X3)[:, 2] >= 0.9
+    np.testing.assert_array_equal(
+        shown.confusion_matrix_.confusion_matrix, confusion_matrix(y3 == 2, said)
+    )
+
+
+def test_dashboards_stand_side_by_side(tuned):
+    whole = matplotlib.pyplot.figure(figsize=(20, 6), layout="constrained")
+    for part in whole.subfigures(1, 2):
+        assert plot_imbalance_dashboard(tuned, X[TEST], Y[TEST], figure=part).figure_ is part
+    whole.draw_without_rendering()

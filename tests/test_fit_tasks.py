@@ -4,12 +4,14 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+import sklearn
 from helpers import assert_same_network
 from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import f1_score, make_scorer, roc_auc_score
 from sklearn.model_selection import GridSearchCV
+from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -150,6 +152,55 @@ def test_sample_weight_reaches_scores():
     network = BalancedKerasClassifier(**SMALL).set_callbacks(monitor).fit(X, Y, weight)
     expected = roc_auc_score(Y, network.predict_proba(X)[:, 1], sample_weight=weight)
     assert monitor.get_logs().data[0]["roc_auc"] == pytest.approx(expected)
+
+
+class Rows:
+    """Writes down what each task is about."""
+
+    def __init__(self):
+        self.seen = {}
+
+    def setup(self, estimator, context): ...
+
+    def teardown(self, estimator, context): ...
+
+    def on_fit_task_begin(self, estimator, context): ...
+
+    def on_fit_task_end(self, estimator, context, *, X=None, y=None, metadata=None):
+        weight = None if metadata is None else len(metadata["sample_weight"])
+        self.seen[context.task_name, context.task_id] = (None if X is None else len(X)), weight
+
+
+@pytest.fixture
+def routing():
+    with sklearn.config_context(enable_metadata_routing=True):
+        yield
+
+
+@pytest.mark.usefixtures("routing")
+def test_tasks_of_a_threshold_have_their_rows_and_weights():
+    rows = Rows()
+    model = GaussianNB().set_fit_request(sample_weight=True)
+    scorer = make_scorer(f1_score).set_score_request(sample_weight=False)
+    tuned = ThresholdOptimizerCV(model, scoring=scorer, cv=2).set_callbacks(rows)
+    tuned.fit(X, Y, sample_weight=np.ones(len(Y)))
+    assert rows.seen == {
+        ("fit", 0): (300, 300),
+        ("cross-validation", 0): (None, None),
+        ("fold", 0): (150, 150),
+        ("fold", 1): (150, 150),
+        ("refit", 1): (300, 300),
+    }
+
+
+def test_a_fold_that_fails_does_not_end():
+    recorder = Recorder()
+    recorder.max_propagation_depth = 0
+    broken = LogisticRegression(C=-1.0)
+    with pytest.raises(ValueError, match="'C' parameter"):
+        ThresholdOptimizerCV(broken, cv=2).set_callbacks(recorder).fit(X, Y)
+    assert recorder.ended() == []
+    assert recorder.open == 0
 
 
 def test_nobodys_task_is_nothing():

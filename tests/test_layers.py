@@ -21,6 +21,7 @@ ROOMS = {
     "__init__": (set(), set()),
     "_compat": (set(), {"numpy", "sklearn", "keras", "tensorflow"}),
     "_fit_tasks": ({"_compat"}, set()),
+    "_representation": (set(), set()),
     "_start_up": (set(), {"tensorflow"}),
     "data": ({"_compat"}, NUMERICAL),
     "balancing": ({"_compat"}, NUMERICAL),
@@ -37,11 +38,14 @@ ROOMS = {
         NUMERICAL | {"keras", "tensorflow", "scikeras"},
     ),
     "classifier": (
-        {"_compat", "_fit_tasks", "data", "balancing", "networks", "losses", "training"}
-        | {"wrapping"},
+        {"_compat", "_fit_tasks", "_representation", "data", "balancing", "networks"}
+        | {"losses", "training", "wrapping"},
         NUMERICAL | {"keras", "tensorflow"},
     ),
-    "threshold": ({"_compat", "_fit_tasks", "data", "balancing", "decisions"}, NUMERICAL),
+    "threshold": (
+        {"_compat", "_fit_tasks", "_representation", "data", "balancing", "decisions"},
+        NUMERICAL,
+    ),
     "reporting": ({"_compat", "data", "balancing", "decisions"}, NUMERICAL),
     "report": ({"_compat", "data", "balancing", "decisions", "reporting"}, NUMERICAL),
     "plotting": ({"_compat", "decisions", "reporting"}, NUMERICAL | {"matplotlib"}),

@@ -5,6 +5,7 @@ import itertools
 import re
 import sys
 
+import keras
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification
@@ -66,6 +67,28 @@ def test_a_line_an_epoch_says_all(written):
     assert [line.split("  ")[0] for line in lines] == ["epoch 1/3", "epoch 2/3", "epoch 3/3"]
     for name in ("loss", "AUC", "val_loss", "val_AUC", "val_average_precision"):
         assert all(f"  {name} " in line for line in lines)
+
+
+def test_callbacks_may_log_anything(written):
+    def note(epoch, logs):
+        logs["note"] = "hi"
+
+    lines = written(
+        io.StringIO(),
+        verbose=3,
+        callbacks=keras.callbacks.LambdaCallback(on_epoch_end=note),
+        **SMALL,
+    ).splitlines()
+    assert len(lines) == 3 and all("  note hi" in line for line in lines)
+    assert "left" in lines[1] and "left" not in lines[2]
+
+
+def test_a_closed_stdout_costs_no_fit(monkeypatch):
+    closed = io.StringIO()
+    closed.close()
+    for stream in (closed, None):
+        monkeypatch.setattr(sys, "stdout", stream)
+        assert BalancedKerasClassifier(verbose=1, **SMALL).fit(X, Y).n_iter_ == 3
 
 
 def test_silence_is_silent(written):

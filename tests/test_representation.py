@@ -43,6 +43,12 @@ class Odd:
         ),
         ({"class_weight": {0: 1, 1: 5}}, "class_weight={0: 1, 1: 5}"),
         ({"odd": Odd()}, "odd=Odd(...)"),
+        (
+            {"model": functools.partial(build, hidden=Odd())},
+            "model=partial(build, hidden=Odd(...))",
+        ),
+        ({"random_state": np.random.RandomState(0)}, "random_state=RandomState(...)"),
+        ({"text": "<S at 0x1f> and more"}, "text='<S at 0x1f> and more'"),
     ],
 )
 def test_only_what_differs_is_shown(params, text):
@@ -50,6 +56,22 @@ def test_only_what_differs_is_shown(params, text):
     before = dict(vars(estimator))
     assert repr(estimator) == f"BalancedKerasClassifier({text})"
     assert vars(estimator) == before
+
+
+def test_networks_within_others_are_shown_alike():
+    network = BalancedKerasClassifier(build, optimizer=keras.optimizers.Adam())
+    tuned = ThresholdOptimizerCV(make_pipeline(StandardScaler(), network), scoring="f1")
+    text = "".join(repr(tuned).split())
+    assert "BalancedKerasClassifier(model=build,optimizer=Adam(...))" in text
+    assert "at 0x" not in text
+    assert tuned.estimator[-1] is network
+    assert network.model is build
+
+
+def test_what_holds_itself_is_shown_once():
+    endless = {}
+    endless["self"] = endless
+    assert "odd={'self': {'self': " in repr(BalancedKerasClassifier(odd=endless))
 
 
 def test_long_ones_are_cut():

@@ -58,6 +58,15 @@ def test_bins_of_probabilities_go_from_0_to_1_and_others_from_lowest_to_highest(
     assert of([0, 0, 1, 1], scores, bins=[-4, 0, 4]).counts.tolist() == [[1, 1], [0, 2]]
 
 
+def test_rounding_beyond_1_loses_no_row():
+    class Rounded(LogisticRegression):
+        def predict_proba(self, X):
+            return np.column_stack([np.zeros(len(X)), np.full(len(X), np.nextafter(1.0, 2))])
+
+    display = ScoreDistributionDisplay.from_estimator(Rounded().fit(X, Y), X, Y)
+    assert display.counts.sum() == len(Y)
+
+
 def test_class_is_named_counted_and_always_coloured_alike():
     labels = np.where(Y == 1, "fraud", "ok")
     display = ScoreDistributionDisplay.from_estimator(

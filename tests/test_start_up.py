@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -67,6 +68,41 @@ def test_only_known_lines_are_left_out(capfd):
         for line in [*KNOWN, *OTHERS]:
             os.write(2, line)
     assert capfd.readouterr().err.encode() == b"".join(OTHERS)
+
+
+def test_where_there_is_a_gpu_its_messages_are_shown(capfd, monkeypatch):
+    monkeypatch.setattr(_start_up.glob, "glob", lambda pattern: ["/dev/nvidia0"])
+    with _start_up._without_known_messages():
+        for line in KNOWN:
+            os.write(2, line)
+    assert capfd.readouterr().err.encode() == KNOWN[3]
+
+
+def test_threads_leave_stderr_where_it_was(monkeypatch):
+    before = os.fstat(2)
+    monkeypatch.setitem(_start_up._STATE, "devices_found", False)
+    barrier = threading.Barrier(4)
+
+    def find():
+        barrier.wait()
+        _start_up.find_devices()
+
+    threads = [threading.Thread(target=find) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert os.path.samestat(before, os.fstat(2))
+
+
+def test_without_a_place_to_keep_them_messages_pass(capfd, monkeypatch):
+    def fail():
+        raise FileNotFoundError("no usable temporary directory")
+
+    monkeypatch.setattr(_start_up.tempfile, "TemporaryFile", fail)
+    with _start_up._without_known_messages():
+        os.write(2, KNOWN[1])
+    assert capfd.readouterr().err.encode() == KNOWN[1]
 
 
 def test_what_was_written_before_an_error_is_passed_on(capfd):

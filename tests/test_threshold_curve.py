@@ -6,10 +6,13 @@ import sys
 import matplotlib
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import make_classification
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import f1_score
-from sklearn.model_selection import TunedThresholdClassifierCV
+from sklearn.metrics import f1_score, make_scorer
+from sklearn.model_selection import GridSearchCV, TunedThresholdClassifierCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sk_imbalance_nn import ThresholdCurveDisplay, ThresholdOptimizerCV
 
@@ -204,8 +207,51 @@ def test_what_is_no_function_of_the_confusion_matrix_is_refused():
         ThresholdCurveDisplay.from_estimator(model, X, Y, scoring="roc_auc")
 
 
-def test_misplaced_wishes_are_refused(tuned):
-    with pytest.raises(ValueError, match="an objective and a class of its own"):
-        ThresholdCurveDisplay.from_estimator(tuned, X, Y, scoring="recall")
-    with pytest.raises(ValueError, match="give X and y"):
+def test_searches_and_pipelines_have_the_curve_of_what_decides_in_them(tuned):
+    search = GridSearchCV(make_pipeline(StandardScaler(), clone(tuned)), {}).fit(X, Y)
+    inner = search.best_estimator_[-1]
+    stored = ThresholdCurveDisplay.from_estimator(search)
+    np.testing.assert_array_equal(stored.scores, inner.cv_results_["scores"])
+    on_rows = ThresholdCurveDisplay.from_estimator(search, X, Y)
+    curve = inner.threshold_curve(search.best_estimator_[0].transform(X), Y)
+    np.testing.assert_array_equal(on_rows.scores, curve["scores"])
+    assert on_rows.score_name == stored.score_name == "f1"
+
+
+def test_another_metric_and_class_than_the_tuned_ones(tuned):
+    display = ThresholdCurveDisplay.from_estimator(tuned, X, Y, scoring="recall", pos_label=0)
+    assert display.score_name == "recall"
+    assert display.best_threshold == pytest.approx(1 - tuned.best_threshold_)
+
+
+def test_a_scorer_says_which_class_it_is_about():
+    labels = np.where(Y == 1, "a", "b")
+    scorer = make_scorer(f1_score, pos_label="a")
+    model = LogisticRegression().fit(X, labels)
+    display = ThresholdCurveDisplay.from_estimator(model, X, labels, scoring=scorer)
+    assert display.pos_label == "a"
+    score = model.predict_proba(X)[:, 0]
+    again = ThresholdCurveDisplay.from_predictions(labels, score, scoring=scorer)
+    np.testing.assert_array_equal(display.scores, again.scores)
+
+
+def test_what_keeps_no_curve_says_what_to_do():
+    with pytest.raises(ValueError, match=r"LogisticRegression keeps no curve.*give X and y"):
         ThresholdCurveDisplay.from_estimator(LogisticRegression().fit(X, Y))
+
+
+def test_stored_curves_of_scikit_learn_are_found():
+    tuner = TunedThresholdClassifierCV(LogisticRegression(), store_cv_results=True).fit(X, Y)
+    display = ThresholdCurveDisplay.from_estimator(tuner)
+    np.testing.assert_array_equal(display.scores, tuner.cv_results_["scores"])
+
+
+def test_thinning_keeps_the_peak_and_the_chosen_threshold():
+    thresholds = np.linspace(0, 1, 60_001)
+    scores = np.where(np.arange(60_001) == 31_237, 1.0, 0.1)
+    display = ThresholdCurveDisplay(
+        thresholds=thresholds, scores=scores, best_threshold=thresholds[4_321]
+    ).plot()
+    where, drawn = display.line_.get_data()
+    assert drawn.max() == 1.0
+    assert thresholds[4_321] in where

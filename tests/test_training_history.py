@@ -65,15 +65,39 @@ def test_what_was_not_logged_is_not_drawn():
     assert display.score_ax_ is None
 
 
-@pytest.mark.parametrize("frequency", [2, [1, 4]])
-def test_validation_stands_at_its_epochs(frequency):
+@pytest.mark.parametrize(
+    ("epochs", "frequency", "expected"), [(3, 2, [2]), (5, 3, [3]), (4, [1, 4], [1, 4])]
+)
+@pytest.mark.parametrize("given_to", ["estimator", "fit"])
+def test_validation_stands_at_its_epochs(epochs, frequency, expected, given_to):
+    params = {"fit__validation_freq": frequency} if given_to == "estimator" else {}
+    options = {"validation_freq": frequency} if given_to == "fit" else {}
     network = BalancedKerasClassifier(
-        epochs=4, validation_split=0.3, fit__validation_freq=frequency, scoring="loss", **SMALL
-    )
-    display = TrainingHistoryDisplay.from_estimator(network.fit(X, Y))
-    expected = [2, 4] if frequency == 2 else [1, 4]
+        epochs=epochs, validation_split=0.3, scoring="loss", early_stopping=False, **params, **SMALL
+    ).fit(X, Y, **options)
+    assert network.validated_epochs_ == expected
+    display = TrainingHistoryDisplay.from_estimator(network)
     np.testing.assert_array_equal(display.val_loss_line_.get_xdata(), expected)
     assert display.score_line_ is None
+
+
+def test_validated_epochs_go_on_counting():
+    network = BalancedKerasClassifier(
+        epochs=2, validation_split=0.3, warm_start=True, early_stopping=False, **SMALL
+    ).fit(X, Y)
+    assert network.validated_epochs_ == [1, 2]
+    assert network.partial_fit(X, Y).validated_epochs_ == [1, 2, 3]
+    assert network.set_params(warm_start=False).fit(X, Y).validated_epochs_ == [1, 2]
+    plain = BalancedKerasClassifier(epochs=1, early_stopping=False, **SMALL).fit(X, Y)
+    assert plain.validated_epochs_ == []
+
+
+def test_histories_with_gaps_are_not_guessed_at():
+    history = {"loss": [3.0, 2.0, 1.0], "val_loss": [2.0]}
+    with pytest.raises(ValueError, match=r"3 epochs and 'val_loss' of 1; .* validated="):
+        TrainingHistoryDisplay.from_history(history)
+    display = TrainingHistoryDisplay.from_history(history, validated=[2])
+    assert display.val_loss_line_.get_xdata().tolist() == [2]
 
 
 def test_histories_of_keras_are_drawn_on_given_axes():
@@ -92,5 +116,5 @@ def test_missing_quantities_and_networks_are_named():
         TrainingHistoryDisplay.from_history({"loss": [1.0]}, score_name="val_f1")
     with pytest.raises(ValueError, match="holds no 'loss'"):
         TrainingHistoryDisplay.from_history({})
-    with pytest.raises(TypeError, match="LogisticRegression holds no fitted"):
+    with pytest.raises(TypeError, match="LogisticRegression holds no BalancedKerasClassifier"):
         TrainingHistoryDisplay.from_estimator(LogisticRegression().fit(X, Y))

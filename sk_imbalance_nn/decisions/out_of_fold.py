@@ -13,14 +13,13 @@ from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
 from sk_imbalance_nn._compat import rows_of, rows_of_params
-from sk_imbalance_nn._fit_tasks import FitTask
+from sk_imbalance_nn._fit_tasks import NOBODYS_TASK, FitTask
 from sk_imbalance_nn.decisions.counts import Values
 from sk_imbalance_nn.decisions.responses import MULTILABEL, Response
 from sk_imbalance_nn.decisions.target import Target
 
 Rows = npt.NDArray[np.intp]
 Splits = list[tuple[Rows, Rows]]
-_NOBODYS_TASK = FitTask()
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def score_out_of_fold(
     fit_params: Mapping[str, Any],
     n_jobs: int | None = None,
     verbose: int = 0,
-    whole: FitTask = _NOBODYS_TASK,
+    whole: FitTask = NOBODYS_TASK,
 ) -> OutOfFold:
     """Fit a clone on each fold's training rows and score its other rows.
 
@@ -173,7 +172,7 @@ def _fit_and_score(
     train, test = split
     own = rows_of_params(X, params=fit_params, indices=train)
     seen = rows_of(X, train), rows_of(y, train)
-    with task.of_rows(*seen).around(estimator):
+    with task.of_rows(*seen, own.get("sample_weight")).around(estimator):
         estimator.fit(*seen, **own)
     scores = response.of(estimator, rows_of(X, test))
     if verbose > 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,43 @@ def response_method_of(estimator: Any, asked_for: str) -> str:
             f"{', '.join(wanted)}; decisions need scores."
         )
     return found[0]
+
+
+def wrapped_in(estimator: Any) -> Iterator[Any]:
+    """Yield an estimator, and one by one what searches and Pipelines hold in it.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Fitted.
+
+    Yields
+    ------
+    estimator instance
+        From the outermost to the innermost.
+    """
+    yield estimator
+    while hasattr(estimator, "best_estimator_") or hasattr(estimator, "steps"):
+        is_search = hasattr(estimator, "best_estimator_")
+        estimator = estimator.best_estimator_ if is_search else estimator.steps[-1][1]
+        yield estimator
+
+
+def decider_in(estimator: Any) -> Any:
+    """Return what decides within searches and Pipelines.
+
+    Parameters
+    ----------
+    estimator : estimator instance
+        Fitted.
+
+    Returns
+    -------
+    estimator instance
+        The innermost one whose ``predict`` is that of the whole.
+    """
+    *_, innermost = wrapped_in(estimator)
+    return innermost
 
 
 @dataclass(frozen=True)
@@ -130,12 +168,11 @@ def responses(estimator: Any, X: Any, method: str, kind: str, classes: npt.NDArr
 
 def _refuse_pairs(estimator: Any, method: str, n_classes: int) -> None:
     """Refuse scores of pairs of classes, which are as many as classes where there are three."""
-    while hasattr(estimator, "best_estimator_") or hasattr(estimator, "steps"):
-        estimator = getattr(estimator, "best_estimator_", None) or estimator.steps[-1][1]
-    is_by_pairs = getattr(estimator, "decision_function_shape", None) == "ovo"
+    deciding = decider_in(estimator)
+    is_by_pairs = getattr(deciding, "decision_function_shape", None) == "ovo"
     if method != PROBABILITY and n_classes > 2 and is_by_pairs:
         raise ValueError(
-            f"{type(estimator).__name__} compares pairs of classes (decision_function_shape='ovo');"
+            f"{type(deciding).__name__} compares pairs of classes (decision_function_shape='ovo');"
             " scores of single classes are needed: decision_function_shape='ovr'."
         )
 

@@ -114,6 +114,23 @@ def scorer_of(scoring: Any) -> Any:
     return goal_of(scoring).scorer
 
 
+def stated_pos_label(scoring: Any) -> Any:
+    """Return the class that a scorer was made for.
+
+    Parameters
+    ----------
+    scoring : str or callable
+        As `goal_of` takes it.
+
+    Returns
+    -------
+    object or None
+        None where the scorer says nothing, or only its default.
+    """
+    parts = scorer_parts(scoring)
+    return None if parts is None else parts[2].get("pos_label")
+
+
 def _goal_named(name: str, pos_label: Any, said_by: str) -> Goal:
     if name in NAMED and name not in get_scorer_names():
         return _goal_of_objective(NAMED[name], pos_label)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.model_selection import FixedThresholdClassifier
+from scipy import sparse
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from sk_imbalance_nn._compat import check_sample_weight
+from sk_imbalance_nn._compat import check_sample_weight, tuned_pos_label
 from sk_imbalance_nn.decisions.counts import Values
 from sk_imbalance_nn.decisions.responses import (
     BINARY,
@@ -20,7 +19,9 @@ from sk_imbalance_nn.decisions.responses import (
     MULTILABEL,
     PROBABILITY,
     Response,
+    decider_in,
     response_method_of,
+    wrapped_in,
 )
 from sk_imbalance_nn.decisions.target import Target
 
@@ -49,6 +50,8 @@ class ClassScores:
         From which score on a row is said to be of the class.
     usual_threshold : float or None, default=None
         From which score on it would be without tuning.
+    is_tuned_on : bool, default=False
+        Whether a threshold was tuned on scores like these.
     """
 
     target: npt.NDArray[np.int8]
@@ -60,6 +63,7 @@ class ClassScores:
     is_probability: bool
     threshold: float | None = None
     usual_threshold: float | None = None
+    is_tuned_on: bool = False
 
     @property
     def names(self) -> tuple[str, str]:
@@ -103,7 +107,7 @@ def scores_by_estimator(
     response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
         Where scores come from; "auto" is what a threshold was tuned on, or the first that there is.
     threshold : float, optional
-        By default what ``predict`` goes by.
+        By default what ``predict`` goes by; none if that is about other scores.
     sample_weight : array-like of shape (n,), optional
         What each row counts.
 
@@ -118,14 +122,11 @@ def scores_by_estimator(
         If there is no such class, or it is not said which of several.
     """
     check_is_fitted(estimator)
-    deciding = decider_in(estimator)
-    if response_method == "auto":
-        response_method = getattr(deciding, "response_method_", "auto")
-    method = response_method_of(estimator, response_method)
-    classes = None if np.ndim(y) > 1 else estimator.classes_
-    target = Target.of(y, classes)
-    tuned_for = getattr(deciding, "pos_label_", None)
-    code = _code_of(target, tuned_for if pos_label is None else pos_label)
+    rule = _rule_of(decider_in(estimator))
+    asked_for = rule.method if response_method == "auto" else response_method
+    method = response_method_of(estimator, asked_for)
+    target = Target.of(y, None if np.ndim(y) > 1 else estimator.classes_)
+    code = _code_of(target, rule.pos_label if pos_label is None else pos_label)
     scores = Response(method, target.kind, target.classes).of(estimator, X)
     check_consistent_length(scores, target.codes)
     shown = _against_the_rest(
@@ -134,9 +135,14 @@ def scores_by_estimator(
     if target.kind == MULTICLASS:
         return shown
     usual = 0.5 if shown.is_probability else 0.0
-    if threshold is None:
-        threshold = _threshold_of(deciding, usual, code, target)
-    return replace(shown, threshold=threshold, usual_threshold=usual)
+    is_tuned_on = (
+        rule.threshold is not None and response_method_of(estimator, rule.method) == method
+    )
+    if threshold is None and is_tuned_on:
+        threshold = _threshold_for(rule, code, target, usual)
+    elif threshold is None and rule.threshold is None:
+        threshold = usual
+    return replace(shown, threshold=threshold, usual_threshold=usual, is_tuned_on=is_tuned_on)
 
 
 def scores_by_prediction(
@@ -192,21 +198,26 @@ def scores_by_prediction(
     return _against_the_rest(target, code, score, sample_weight, is_probability, threshold)
 
 
-def decider_in(estimator: Any) -> Any:
-    """Return what decides within searches and Pipelines.
+def decisions_about(shown: ClassScores, answers: Any) -> npt.NDArray[np.bool_]:
+    """Return which rows ``predict`` says are of the class.
 
     Parameters
     ----------
-    estimator : estimator instance
-        Fitted.
+    shown : ClassScores
+        What is shown.
+    answers : array-like of shape (n,) or (n, n_labels)
+        What ``predict`` says of the rows.
 
     Returns
     -------
-    estimator instance
-        The innermost one whose ``predict`` is that of the whole.
+    ndarray of bool of shape (n,)
+        It differs from scores that reach the threshold where ``predict`` breaks ties otherwise.
     """
-    *_, innermost = wrapped_in(estimator)
-    return innermost
+    said = answers.toarray() if sparse.issparse(answers) else np.asarray(answers)
+    decided: npt.NDArray[np.bool_] = (
+        said[:, shown.pos_label] == 1 if shown.kind == MULTILABEL else said == shown.pos_label
+    )
+    return decided
 
 
 def inputs_of_decider(estimator: Any, X: Any) -> Any:
@@ -228,14 +239,6 @@ def inputs_of_decider(estimator: Any, X: Any) -> Any:
         for _, step in getattr(layer, "steps", [])[:-1]:
             X = step.transform(X) if hasattr(step, "transform") else X
     return X
-
-
-def wrapped_in(estimator: Any) -> Iterator[Any]:
-    """Yield an estimator, and one by one what searches and Pipelines hold in it."""
-    yield estimator
-    while hasattr(estimator, "best_estimator_") or hasattr(estimator, "steps"):
-        estimator = getattr(estimator, "best_estimator_", None) or estimator.steps[-1][1]
-        yield estimator
 
 
 def _code_of(target: Target, pos_label: Any) -> int:
@@ -279,14 +282,32 @@ def _against_the_rest(
     )
 
 
-def _threshold_of(deciding: Any, usual: float, code: int, target: Target) -> float:
-    """Return the score from which on ``predict`` says yes."""
-    tuned = getattr(deciding, "best_threshold_", usual)
+class _Rule(NamedTuple):
+    """A threshold that stands in an estimator, where its scores come from, and whose they are."""
+
+    threshold: Any = None
+    method: str = "auto"
+    pos_label: Any = None
+
+
+def _rule_of(deciding: Any) -> _Rule:
+    """Read what an estimator's ``predict`` goes by, if it has a threshold of its own."""
     if isinstance(deciding, FixedThresholdClassifier):
-        tuned = deciding.threshold
+        threshold = None if deciding.threshold == "auto" else deciding.threshold
+        return _Rule(threshold, deciding.response_method, deciding.pos_label)
+    if isinstance(deciding, TunedThresholdClassifierCV):
+        label = tuned_pos_label(deciding)
+        return _Rule(deciding.best_threshold_, deciding.response_method, label)
+    return _Rule(
+        getattr(deciding, "best_threshold_", None),
+        getattr(deciding, "response_method_", "auto"),
+        getattr(deciding, "pos_label_", None),
+    )
+
+
+def _threshold_for(rule: _Rule, code: int, target: Target, usual: float) -> float:
+    """Return the threshold for a class, which may be the other one of two."""
     if target.kind == MULTILABEL:
-        return float(tuned[code] if np.ndim(tuned) == 1 else tuned)
-    if not isinstance(tuned, Real):
-        return usual
-    is_of_class = target.position_of(getattr(deciding, "pos_label_", None)) == code
-    return float(tuned if is_of_class else 2 * usual - tuned)
+        return float(rule.threshold[code] if np.ndim(rule.threshold) else rule.threshold)
+    is_of_class = target.position_of(rule.pos_label) == code
+    return float(rule.threshold if is_of_class else 2 * usual - rule.threshold)

@@ -19,11 +19,11 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from sk_imbalance_nn.decisions.responses import MULTICLASS, PROBABILITY
+from sk_imbalance_nn.decisions.responses import MULTICLASS, PROBABILITY, decider_in
+from sk_imbalance_nn.decisions.scoring import stated_pos_label
 from sk_imbalance_nn.plotting.class_scores import (
     ClassScores,
-    decider_in,
-    inputs_of_decider,
+    decisions_about,
     scores_by_estimator,
 )
 from sk_imbalance_nn.plotting.drawing import (
@@ -110,7 +110,7 @@ def plot_imbalance_dashboard(
 ) -> ImbalanceDashboard:
     """Draw ranking, probabilities and decisions of a classifier on rows it has not seen.
 
-    Above: the precision-recall curve and the ROC curve with a dot where the threshold lies, and
+    Above: the precision-recall curve and the ROC curve with a dot for what is decided, and
     how probabilities compare with what happens, in ten bins that should hold equally many rows of
     the class, going by the probabilities. Below: the objective and the alarms at each threshold,
     how the class and the rest score, and the confusion matrix at the threshold. The class has the
@@ -131,9 +131,9 @@ def plot_imbalance_dashboard(
         Where scores come from; "auto" is what a threshold was tuned on, or the first of the two
         that there is.
     threshold : float, default=None
-        By default what ``predict`` goes by: ``best_threshold_``, or 0.5 (0 for
-        ``decision_function``). Of several classes there is none, and the confusion matrix is that
-        of all classes by ``predict``.
+        From which score on a row is said to be of the class. By default decisions are those of
+        ``predict``, of several classes those about all of them, and the line is what ``predict``
+        goes by: ``best_threshold_``, or 0.5 (0 for ``decision_function``); none of several classes.
     scoring : str or callable, default=None
         What the threshold curve shows, as `ThresholdCurveDisplay` takes it. By default the
         objective of a `ThresholdOptimizerCV`, else ``"balanced_accuracy"``.
@@ -178,7 +178,7 @@ def plot_imbalance_dashboard(
         estimator,
         X,
         y,
-        pos_label=pos_label,
+        pos_label=stated_pos_label(scoring) if pos_label is None else pos_label,
         response_method=response_method,
         threshold=threshold,
         sample_weight=sample_weight,
@@ -186,14 +186,16 @@ def plot_imbalance_dashboard(
     _refuse_one_class(shown)
     ranking = _precision_recall(shown), _roc(shown)
     reliability = _reliability(shown, estimator, X, y)
-    curve = _threshold_curve(shown, estimator, X, y, scoring, cost)
+    curve = ThresholdCurveDisplay._of_rows(shown, estimator, X, y, scoring=scoring, cost=cost)
     distribution = ScoreDistributionDisplay._of_scores(shown)
-    decisions = _confusion(shown, estimator, X, y)
+    answers = estimator.predict(X) if threshold is None else None
+    said = shown.score >= threshold if answers is None else decisions_about(shown, answers)
+    decisions = _confusion(shown, y, said, answers)
     if figure is None:
         figure = pyplot().figure(figsize=_SIZE, layout="constrained")
     axes = figure.subplots(2, 3)
     figure.suptitle(_title(estimator, shown) if title is None else title)
-    _draw_ranking(*ranking, shown, axes[0, :2])
+    _draw_ranking(*ranking, shown, said, axes[0, :2])
     _draw_reliability(reliability, shown, axes[0, 2])
     curve.plot(axes[1, 0]).ax_.set_title("Threshold")
     distribution.plot(axes[1, 1]).ax_.set_title("Scores")
@@ -209,8 +211,8 @@ def _refuse_one_class(shown: ClassScores) -> None:
     present = np.bincount(shown.target[shown.weights > 0], minlength=2)
     if not present.all():
         raise ValueError(
-            f"There is no row of {shown.names[int(present.argmin())]} among the rows given, so "
-            "there is nothing to rank; give rows of both, such as a stratified test set."
+            f"All rows that are given are of {shown.names[int(present.argmax())]}, so there is "
+            "nothing to rank; give others too, such as a stratified test set."
         )
 
 
@@ -251,29 +253,12 @@ def _reliability(shown: ClassScores, estimator: Any, X: Any, y: Any) -> Any:
     return CalibrationDisplay(curve.share, curve.said, said, pos_label=shown.pos_label)
 
 
-def _threshold_curve(
-    shown: ClassScores, estimator: Any, X: Any, y: Any, scoring: Any, cost: Any
-) -> ThresholdCurveDisplay:
-    deciding = decider_in(estimator)
-    is_tuned_for = scoring is None and shown.pos_label == getattr(deciding, "pos_label_", None)
-    if not (is_tuned_for and hasattr(deciding, "threshold_curve")):
-        return ThresholdCurveDisplay._of_scores(shown, scoring)
-    curve = ThresholdCurveDisplay._of_optimizer(
-        deciding, inputs_of_decider(estimator, X), y, sample_weight=shown.weight, cost=cost
-    )
-    curve.best_threshold = shown.threshold
-    return curve
-
-
-def _confusion(shown: ClassScores, estimator: Any, X: Any, y: Any) -> ConfusionMatrixDisplay:
+def _confusion(shown: ClassScores, y: Any, said: Any, answers: Any) -> ConfusionMatrixDisplay:
     """Count decisions: about the class, or of several classes about all."""
-    if shown.kind == MULTICLASS:
-        labels = np.asarray(estimator.classes_)
-        counts = confusion_matrix(
-            y, estimator.predict(X), labels=labels, sample_weight=shown.weight
-        )
+    if shown.kind == MULTICLASS and answers is not None:
+        labels = np.unique(np.concatenate([np.asarray(y), np.asarray(answers)]))
+        counts = confusion_matrix(y, answers, labels=labels, sample_weight=shown.weight)
         return ConfusionMatrixDisplay(counts, display_labels=labels)
-    said = shown.score >= shown.threshold
     counts = confusion_matrix(shown.target, said, labels=[0, 1], sample_weight=shown.weight)
     return ConfusionMatrixDisplay(counts, display_labels=shown.names)
 
@@ -291,30 +276,33 @@ def _title(estimator: Any, shown: ClassScores) -> str:
 
 
 def _draw_ranking(
-    precision_recall: PrecisionRecallDisplay, roc: RocCurveDisplay, shown: ClassScores, axes: Any
+    precision_recall: PrecisionRecallDisplay,
+    roc: RocCurveDisplay,
+    shown: ClassScores,
+    said: npt.NDArray[np.bool_],
+    axes: Any,
 ) -> None:
-    """Draw both curves, chance, and a dot where the threshold lies."""
+    """Draw both curves, chance, and a dot for what is decided."""
     chance = {"color": DEFAULT, "linestyle": ":", "label": f"chance ({shown.prevalence:.3g})"}
     precision_recall.plot(ax=axes[0], plot_chance_level=True, chance_level_kw=chance)
     label = f"average precision {precision_recall.average_precision:.3f}"
     precision_recall.line_.set(color=CLASS, label=label)
     roc.plot(ax=axes[1], plot_chance_level=True, chance_level_kw={**chance, "label": "chance"})
     roc.line_.set(color=CLASS, label=f"area {roc.roc_auc:.3f}")
-    if shown.threshold is not None:
-        precision, recall, false_alarms = _rates_at(shown)
-        dot = {"marker": "o", "color": CHOSEN, "linestyle": "none", "zorder": 4, "clip_on": False}
-        dot["label"] = f"threshold ({shown.threshold:.3g})"
-        axes[0].plot(recall, precision, **dot)
-        axes[1].plot(false_alarms, recall, **dot)
+    precision, recall, false_alarms = _rates_of(shown, said)
+    dot = {"marker": "o", "color": CHOSEN, "linestyle": "none", "zorder": 4, "clip_on": False}
+    dot["label"] = "decisions" if shown.threshold is None else f"threshold ({shown.threshold:.3g})"
+    axes[0].plot(recall, precision, **dot)
+    axes[1].plot(false_alarms, recall, **dot)
     axes[0].set(title="Precision and recall", xlabel="recall", ylabel="precision")
     axes[1].set(title="ROC", xlabel="false positive rate", ylabel="true positive rate (recall)")
     add_legend(axes[0], loc="lower left")
     add_legend(axes[1], loc="lower right")
 
 
-def _rates_at(shown: ClassScores) -> tuple[float, float, float]:
-    """Return precision (NaN without alarms), recall and false positive rate at the threshold."""
-    said, true = shown.score >= shown.threshold, shown.target == 1
+def _rates_of(shown: ClassScores, said: npt.NDArray[np.bool_]) -> tuple[float, float, float]:
+    """Return precision (NaN without alarms), recall and false positive rate of decisions."""
+    true = shown.target == 1
     hits, alarms = shown.weights[said & true].sum(), shown.weights[said].sum()
     precision = hits / alarms if alarms > 0 else np.nan
     others = shown.weights[~true].sum()

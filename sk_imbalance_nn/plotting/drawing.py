@@ -23,7 +23,7 @@ CHOSEN, DEFAULT = "#000000", "#7F7F7F"
 # Axes narrower than this, in inches, have a smaller legend.
 _NARROW = 2.9
 # About what a legend takes, in shares of the axes, and the corners of where it may stand.
-_LEGEND_WIDTH, _LEGEND_HEIGHT = 0.45, 0.35
+_LEGEND_SIZE = (0.45, 0.35)
 _PLACES = {
     f"{vertical} {horizontal}": (x, y)
     for vertical, y in (("upper", 0.65), ("lower", 0.0), ("center", 0.325))
@@ -59,7 +59,7 @@ def add_legend(ax: Axes, *others: Axes | None, loc: str = "best") -> None:
     """Explain what stands on the axes, and on others that share their place."""
     sharing = [each for each in (ax, *others) if each is not None]
     handles = [handle for each in sharing for handle in each.get_legend_handles_labels()[0]]
-    width = ax.get_position().width * ax.figure.get_figwidth()
+    width = ax.get_window_extent().width / ax.figure.dpi
     size = "x-small" if width < _NARROW else "small"
     # matplotlib's "best" place would look at one of the axes alone.
     loc = _emptiest_place(sharing) if loc == "best" and len(sharing) > 1 else loc
@@ -68,24 +68,25 @@ def add_legend(ax: Axes, *others: Axes | None, loc: str = "best") -> None:
 
 def _emptiest_place(sharing: list[Axes]) -> str:
     """Return where a legend hides the least of the curves."""
-    across = np.linspace(0, 1, 200)
-    curves = []
-    for ax in sharing:
-        ax.get_xlim(), ax.get_ylim()  # they are brought up to date when asked for
-        to_axes = ax.transData + ax.transAxes.inverted()
-        for line in ax.get_lines():
-            # Of vertical lines there is as much everywhere.
-            if len(line.get_xdata()) > 2:
-                x, y = to_axes.transform(line.get_xydata()).T
-                curves.append(np.interp(across, x, y, left=np.nan, right=np.nan))
-    hidden = {}
-    for place, (x, y) in _PLACES.items():
-        below = [(x <= across) & (across <= x + _LEGEND_WIDTH) & (y <= curve) for curve in curves]
-        hidden[place] = sum(
-            (inside & (curve <= y + _LEGEND_HEIGHT)).sum()
-            for inside, curve in zip(below, curves, strict=True)
-        )
-    return min(hidden, key=lambda place: hidden[place])
+    points = np.concatenate([_points_on(line, ax) for ax in sharing for line in ax.get_lines()])
+
+    def hidden(place: str) -> int:
+        corner = np.array(_PLACES[place])
+        inside = (corner <= points) & (points <= corner + _LEGEND_SIZE)
+        return int(inside.all(axis=1).sum())
+
+    return min(_PLACES, key=hidden)
+
+
+def _points_on(line: Any, ax: Axes) -> Any:
+    """Return points at equal distances along a curve, in shares of the axes."""
+    ax.get_xlim(), ax.get_ylim()  # they are brought up to date when asked for
+    at = (ax.transData + ax.transAxes.inverted()).transform(line.get_xydata())
+    way = np.concatenate([[0.0], np.hypot(*np.diff(at, axis=0).T).cumsum()])
+    if len(at) <= 2 or not np.isfinite(way[-1]):  # of straight lines there is as much everywhere
+        return np.empty((0, 2))
+    places = np.linspace(0, way[-1], 400)
+    return np.stack([np.interp(places, way, values) for values in at.T], axis=1)
 
 
 def put_in_front(ax: Axes, behind: Axes) -> None:

@@ -208,9 +208,11 @@ class ScoreDistributionDisplay:
     ) -> ScoreDistributionDisplay:
         """Count, without drawing."""
         span = (0.0, 1.0) if shown.is_probability else (shown.score.min(), shown.score.max())
-        edges = np.histogram_bin_edges(shown.score, bins, range=span)
+        # Rounding may carry a probability beyond 1, where no bin is.
+        score = np.clip(shown.score, *span)
+        edges = np.histogram_bin_edges(score, bins, range=span)
         counts = [
-            np.histogram(shown.score[rows], edges, weights=shown.weights[rows])[0]
+            np.histogram(score[rows], edges, weights=shown.weights[rows])[0]
             for rows in (shown.target == 0, shown.target == 1)
         ]
         what = "probability" if shown.is_probability else "score"

@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from sk_imbalance_nn.decisions.choice import Search, threshold_curve
+from sk_imbalance_nn.decisions.responses import decider_in
 from sk_imbalance_nn.decisions.scored import ScoredRows
-from sk_imbalance_nn.decisions.scoring import goal_of
+from sk_imbalance_nn.decisions.scoring import goal_of, stated_pos_label
 from sk_imbalance_nn.plotting.class_scores import (
     ClassScores,
+    inputs_of_decider,
     scores_by_estimator,
     scores_by_prediction,
 )
@@ -128,35 +130,42 @@ class ThresholdCurveDisplay:
         *,
         scoring: Any = None,
         pos_label: Any = None,
+        response_method: str = "auto",
+        threshold: float | None = None,
         sample_weight: npt.ArrayLike | None = None,
         cost: npt.ArrayLike | None = None,
         score_name: str | None = None,
         ax: Axes | None = None,
         plot_alarms: bool = True,
     ) -> ThresholdCurveDisplay:
-        """Draw the curve of a classifier on some rows, or that which an optimizer has stored.
+        """Draw the curve of a classifier on some rows, or that which a threshold was chosen on.
 
         Parameters
         ----------
         estimator : estimator instance
-            A fitted classifier. A fitted `ThresholdOptimizerCV`, for two classes, has its own
-            objective and class, and its curve in cross-validation.
+            A fitted classifier, or a search or Pipeline around one.
         X : {array-like, sparse matrix} of shape (n_samples, n_features), default=None
-            Rows, such as a test set. None, for an optimizer: the curve is that of
-            ``estimator.cv_results_``, which needs ``store_cv_results=True``.
+            Rows, such as a test set. None: the curve of cross-validation that a
+            `ThresholdOptimizerCV` (for two classes) or scikit-learn's
+            ``TunedThresholdClassifierCV`` keeps with ``store_cv_results=True``.
         y : array-like of shape (n_samples,) or (n_samples, n_labels), default=None
             Their labels.
         scoring : str or callable, default=None
-            What is drawn, for classifiers: a metric that is a function of the confusion matrix, as
-            `ThresholdOptimizerCV` takes it; by default ``"balanced_accuracy"``. An optimizer's
-            objective is its own.
+            What is drawn of these rows: a metric that is a function of the confusion matrix, as
+            `ThresholdOptimizerCV` takes it. By default the objective of a `ThresholdOptimizerCV`,
+            else ``"balanced_accuracy"``.
         pos_label : object, default=None
             The class whose scores are compared with the threshold, or the number of a label; by
-            default the second of two.
+            default that of the threshold or the scorer, or the second of two.
+        response_method : {"auto", "predict_proba", "decision_function"}, default="auto"
+            Where scores come from; "auto" is what a threshold was tuned on, or the first of the
+            two that there is.
+        threshold : float, default=None
+            The one to mark; by default what ``predict`` goes by.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of these rows.
         cost : array-like of shape (n_samples,) or (n_samples, n_classes), default=None
-            Costs of these rows, as an optimizer's ``fit`` takes them.
+            Costs of these rows, as a `ThresholdOptimizerCV` takes them in ``fit``.
         score_name : str, default=None
             What the objective is called; by default its own name.
         ax : matplotlib Axes, default=None
@@ -172,25 +181,22 @@ class ThresholdCurveDisplay:
         Raises
         ------
         ValueError
-            If there is no curve: an optimizer for more than two classes or labels, no rows and no
-            stored results, or a metric that is no function of the confusion matrix.
+            If there is no curve: no rows and no stored results, a class that has to be said, or a
+            metric that is no function of the confusion matrix.
         """
-        if hasattr(estimator, "threshold_curve"):
-            if scoring is not None or pos_label is not None:
-                raise ValueError(
-                    "A ThresholdOptimizerCV has an objective and a class of its own; for others "
-                    "draw its classifier: from_estimator(optimizer.estimator_, X, y, scoring=...)."
-                )
-            display = cls._of_optimizer(estimator, X, y, sample_weight=sample_weight, cost=cost)
-        elif X is None:
-            raise ValueError(
-                f"{type(estimator).__name__} stores no curve; give X and y, such as a test set."
-            )
+        if X is None:
+            display = cls._stored(decider_in(estimator))
         else:
             shown = scores_by_estimator(
-                estimator, X, y, pos_label=pos_label, sample_weight=sample_weight
+                estimator,
+                X,
+                y,
+                pos_label=stated_pos_label(scoring) if pos_label is None else pos_label,
+                response_method=response_method,
+                threshold=threshold,
+                sample_weight=sample_weight,
             )
-            display = cls._of_scores(shown, scoring)
+            display = cls._of_rows(shown, estimator, X, y, scoring=scoring, cost=cost)
         display.score_name = display.score_name if score_name is None else score_name
         return display.plot(ax=ax, plot_alarms=plot_alarms)
 
@@ -244,7 +250,11 @@ class ThresholdCurveDisplay:
             confusion matrix.
         """
         shown = scores_by_prediction(
-            y_true, y_score, pos_label=pos_label, threshold=threshold, sample_weight=sample_weight
+            y_true,
+            y_score,
+            pos_label=stated_pos_label(scoring) if pos_label is None else pos_label,
+            threshold=threshold,
+            sample_weight=sample_weight,
         )
         display = cls._of_scores(shown, scoring)
         display.score_name = display.score_name if score_name is None else score_name
@@ -311,26 +321,37 @@ class ThresholdCurveDisplay:
         )
 
     @classmethod
-    def _of_optimizer(
-        cls, optimizer: Any, X: Any, y: Any, *, sample_weight: Any = None, cost: Any = None
-    ) -> ThresholdCurveDisplay:
-        """Take the curve that an optimizer stores, or has of other rows, without drawing."""
-        if X is not None:
-            results = optimizer.threshold_curve(X, y, sample_weight=sample_weight, cost=cost)
-        else:
-            results = getattr(optimizer, "cv_results_", None)
-        if not results:
+    def _stored(cls, deciding: Any) -> ThresholdCurveDisplay:
+        """Take the curve that a threshold was chosen on, without drawing."""
+        results = getattr(deciding, "cv_results_", None) or {}
+        if "thresholds" not in results:
             raise ValueError(
-                "There is no curve to draw: give X and y, or fit two classes with "
-                "store_cv_results=True."
+                f"{type(deciding).__name__} keeps no curve to draw: give X and y, such as a test "
+                "set, or fit two classes with store_cv_results=True."
             )
-        return cls._of_results(
-            results,
-            best_threshold=optimizer.best_threshold_,
-            default_threshold=optimizer.default_threshold_,
-            score_name=optimizer.score_name_,
-            pos_label=optimizer.pos_label_,
+        return cls._of_results(results, **_said_of(deciding))
+
+    @classmethod
+    def _of_rows(
+        cls,
+        shown: ClassScores,
+        estimator: Any,
+        X: Any,
+        y: Any,
+        *,
+        scoring: Any = None,
+        cost: Any = None,
+    ) -> ThresholdCurveDisplay:
+        """Take the curve of scored rows, by a tuned objective if there is one, without drawing."""
+        deciding = decider_in(estimator)
+        is_tuned = scoring is None and hasattr(deciding, "threshold_curve") and shown.is_tuned_on
+        if not (is_tuned and shown.pos_label == getattr(deciding, "pos_label_", None)):
+            return cls._of_scores(shown, scoring)
+        results = deciding.threshold_curve(
+            inputs_of_decider(estimator, X), y, sample_weight=shown.weight, cost=cost
         )
+        said = {**_said_of(deciding), "best_threshold": shown.threshold}
+        return cls._of_results(results, **said)
 
     @classmethod
     def _of_scores(cls, shown: ClassScores, scoring: Any = None) -> ThresholdCurveDisplay:
@@ -444,8 +465,12 @@ class ThresholdCurveDisplay:
         even = np.linspace(0, len(finite) - 1, _MOST_POINTS).astype(np.intp)
         across = np.linspace(*np.asarray(self.thresholds)[finite[[0, -1]]], _MOST_POINTS)
         seen = np.searchsorted(np.asarray(self.thresholds)[finite], across)
+        marked = [np.asarray(self.scores)[finite].argmax()]
+        if self.best_threshold is not None:
+            marked.append(np.searchsorted(np.asarray(self.thresholds)[finite], self.best_threshold))
         # Evenly by rank, and evenly by threshold: rare alarms fill most of the axis.
-        return finite[np.unique(np.concatenate([even, seen.clip(max=len(finite) - 1)]))]
+        chosen = np.concatenate([even, seen, marked]).clip(max=len(finite) - 1)
+        return finite[np.unique(chosen)]
 
     def _plot_alarms(self, ax: Axes, where: Any, alarms: Any) -> None:
         self.alarm_ax_ = ax.twinx()
@@ -456,6 +481,16 @@ class ThresholdCurveDisplay:
         self.alarm_ax_.set_ylabel("alarms per 1,000 rows")
         self.alarm_ax_.spines["right"].set_color(ALARMS)
         put_in_front(ax, self.alarm_ax_)
+
+
+def _said_of(deciding: Any) -> dict[str, Any]:
+    """Return what a tuned estimator says of its curve."""
+    return {
+        "best_threshold": deciding.best_threshold_,
+        "default_threshold": getattr(deciding, "default_threshold_", None),
+        "score_name": getattr(deciding, "score_name_", None),
+        "pos_label": getattr(deciding, "pos_label_", None),
+    }
 
 
 def _mark_threshold(ax: Axes, threshold: float | None, name: str, color: str, style: str) -> Any:

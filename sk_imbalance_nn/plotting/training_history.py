@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.utils.validation import check_is_fitted
 
-from sk_imbalance_nn.plotting.class_scores import wrapped_in
+from sk_imbalance_nn.decisions.responses import decider_in
 from sk_imbalance_nn.plotting.drawing import (
     CHOSEN,
     LOSS,
@@ -38,7 +38,7 @@ class TrainingHistoryDisplay:
     score : array-like of shape (n_validated,), default=None
         The validation score after the same epochs.
     validated : array-like of shape (n_validated,), int, default=None
-        Epochs after which there was validation, counted from 1; by default evenly spaced.
+        Epochs after which there was validation, counted from 1; by default all.
     best_epoch : int, default=None
         The epoch whose weights were kept, counted from 1.
     score_name : str, default=None
@@ -117,12 +117,11 @@ class TrainingHistoryDisplay:
         """
         check_is_fitted(estimator)
         network = _network_in(estimator)
-        frequency = getattr(network, "fit__validation_freq", None)
         return cls.from_history(
             network.history_,
             score_name=_name_of_score(network),
             best_epoch=network.best_iteration_,
-            validated=None if np.ndim(frequency) == 0 else sorted(frequency),
+            validated=network.validated_epochs_,
             ax=ax,
         )
 
@@ -147,7 +146,7 @@ class TrainingHistoryDisplay:
         best_epoch : int, default=None
             The epoch whose weights were kept, counted from 1.
         validated : array-like of shape (n_validated,), int, default=None
-            Epochs after which there was validation, counted from 1; by default evenly spaced.
+            Epochs after which there was validation, counted from 1; by default all.
         ax : matplotlib Axes, default=None
             Where to draw; by default a new figure.
 
@@ -164,6 +163,14 @@ class TrainingHistoryDisplay:
         for name in ("loss", *([] if score_name is None else [score_name])):
             if not len(history.get(name, ())):
                 raise ValueError(f"The history holds no {name!r}, only {sorted(history)}.")
+        n_validated = len(history["loss"]) if validated is None else len(np.asarray(validated))
+        for name in ("val_loss", *([] if score_name is None else [score_name])):
+            if name in history and len(history[name]) != n_validated:
+                raise ValueError(
+                    f"The history holds {len(history['loss'])} epochs and {name!r} of "
+                    f"{len(history[name])}; say after which ones there was validation, with "
+                    "validated=[...]."
+                )
         display = cls(
             loss=history["loss"],
             val_loss=history.get("val_loss"),
@@ -225,23 +232,22 @@ class TrainingHistoryDisplay:
 
     def _epochs_of(self, values: npt.ArrayLike) -> npt.NDArray[np.intp]:
         """Return after which epochs there was validation."""
-        n_epochs, n_values = len(np.asarray(self.loss)), len(np.asarray(values))
-        if self.validated is not None:
-            return np.asarray(self.validated, dtype=np.intp)[:n_values]
-        return np.arange(1, n_values + 1) * max(n_epochs // max(n_values, 1), 1)
+        if self.validated is None:
+            return np.arange(1, len(np.asarray(values)) + 1)
+        return np.asarray(self.validated, dtype=np.intp)
 
 
 def _network_in(estimator: Any) -> Any:
     """Return the fitted network within searches, Pipelines and threshold optimizers."""
     inner = estimator
     while inner is not None:
-        *_, inner = wrapped_in(inner)
+        inner = decider_in(inner)
         if hasattr(inner, "history_"):
             return inner
         inner = getattr(inner, "estimator_", None)
     raise TypeError(
-        f"{type(estimator).__name__} holds no fitted BalancedKerasClassifier, so there is no "
-        "history of training; draw a history of Keras' own with from_history."
+        f"{type(estimator).__name__} holds no BalancedKerasClassifier that is the fitted one, "
+        "so there is no history of training; draw a history of Keras' own with from_history."
     )
 
 

@@ -11,7 +11,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import keras
@@ -35,8 +35,8 @@ def progress_of(
 
     Parameters
     ----------
-    verbose : {0, 1, 2}
-        Silence, a line that updates, or a line an epoch.
+    verbose : int
+        0 for silence, 1 for a line that updates; more for a line an epoch.
     epochs : int
         The last epoch.
     n_batches : int
@@ -66,8 +66,8 @@ class ProgressLine(keras.callbacks.Callback):
 
     Parameters
     ----------
-    verbose : {1, 2}
-        A line that updates, or a line an epoch.
+    verbose : int
+        1 for a line that updates; more for a line an epoch.
     epochs : int
         The last epoch.
     n_batches : int
@@ -113,21 +113,21 @@ class ProgressLine(keras.callbacks.Callback):
         self._logs = dict(logs or {})
         # The first epoch waits for programs to be traced: it says nothing of the others' time.
         self._traced = time.perf_counter() if self._traced is None else self._traced
-        if self._verbose == _EVERY_EPOCH:
-            print(self._text(self._logs, 1.0, everything=True), flush=True)
+        if self._verbose >= _EVERY_EPOCH:
+            _say(self._text(self._logs, 1.0, everything=True))
         elif self._updates:
             self._rewrite(self._text(self._logs, 1.0))
 
     def on_train_end(self, logs: Any = None) -> None:
         """Show what came of it all; this stays."""
         if self._verbose == _UPDATING and self._logs:
-            print("\r" * self._updates + self._summary().ljust(self._width), flush=True)
+            _say("\r" * self._updates + self._summary().ljust(self._width))
             self._width = 0
 
     def close(self) -> None:
         """End the line, if training did not."""
         if self._width:
-            print(flush=True)
+            _say("")
             self._width = 0
 
     def _rewrite(self, text: str) -> None:
@@ -136,7 +136,7 @@ class ProgressLine(keras.callbacks.Callback):
             return
         # A line that wraps could not be written over.
         text = text[: shutil.get_terminal_size().columns - 1]
-        print("\r" + text.ljust(self._width), end="", flush=True)
+        _say("\r" + text.ljust(self._width), end="")
         self._written_at, self._width = now, len(text)
 
     def _text(self, logs: Mapping[str, Any], done: float, *, everything: bool = False) -> str:
@@ -172,18 +172,32 @@ class ProgressLine(keras.callbacks.Callback):
             return None
         behind = self._epoch - self._first - 1 + done
         ahead = self._epochs - self._epoch - done
-        return (time.perf_counter() - self._traced) / behind * ahead if behind > 0 else None
+        if behind <= 0 or ahead <= 0:
+            return None
+        return (time.perf_counter() - self._traced) / behind * ahead
+
+
+def _say(text: str, end: str = "\n") -> None:
+    # A fit is worth more than its line: stdout may be closed, or nobody read it any more.
+    with suppress(OSError, ValueError):
+        print(text, end=end, flush=True)
 
 
 def _rewrites_lines(stream: Any) -> bool:
     """Say whether what is written to a stream can be written over: on terminals, in notebooks."""
     in_notebook = type(stream).__module__.startswith("ipykernel")
     is_terminal = getattr(stream, "isatty", None)
-    return in_notebook or bool(is_terminal is not None and is_terminal())
+    if is_terminal is None or getattr(stream, "closed", False):
+        return False
+    return in_notebook or bool(is_terminal())
 
 
 def _number(value: Any) -> str:
-    return f"{float(value):.4g}" if np.ndim(value) == 0 else str(np.round(value, 4))
+    """Write a quantity of the logs, into which callbacks may put anything."""
+    numbers = np.asarray(value)
+    if numbers.dtype.kind not in "biuf":
+        return str(value)
+    return f"{float(numbers):.4g}" if numbers.ndim == 0 else str(np.round(numbers, 4))
 
 
 def _duration(seconds: float) -> str:

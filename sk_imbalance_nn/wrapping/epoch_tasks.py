@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -25,10 +26,10 @@ class EpochTasks(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Begin a task."""
-        self._epoch = self._fit.part("epoch").of_rows(**self._fit.seen or {})
+        self._epoch = replace(self._fit.part("epoch"), seen=self._fit.seen)
         self._epoch.begin()
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """End it."""
-        if self._epoch.end(dict):
+        if self._epoch.end(predicts=True):
             self.model.stop_training = True

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state, check_scalar
 
 from sk_imbalance_nn._compat import names_from_the_start, seeded
-from sk_imbalance_nn._fit_tasks import FitTask
+from sk_imbalance_nn._fit_tasks import NOBODYS_TASK, FitTask
 from sk_imbalance_nn._start_up import find_devices
 from sk_imbalance_nn.balancing.balance import Balance
 from sk_imbalance_nn.balancing.priors import prior_shift, target_prior_of
@@ -58,7 +58,6 @@ from sk_imbalance_nn.wrapping.persistence import NotSaved
 from sk_imbalance_nn.wrapping.preparing import PreparingWrapper, ValidationSource
 from sk_imbalance_nn.wrapping.routing import balances, balancing_loss, copied_callbacks
 
-_NOBODYS_TASK = FitTask()
 _DEFAULT_BATCH_SIZE = 32
 _VALIDATION_BATCH_SIZE = 1024
 _ROWS_LOOKED_AT = 256
@@ -79,7 +78,7 @@ class FittingWrapper(PreparingWrapper):
         continued: bool,
         initial_epoch: int,
         partial: bool = False,
-        task: FitTask = _NOBODYS_TASK,
+        task: FitTask = NOBODYS_TASK,
     ) -> None:
         """Split, sample, weigh, build, train."""
         callbacks = self._make_callbacks(options)
@@ -116,6 +115,8 @@ class FittingWrapper(PreparingWrapper):
         self._note_weights_that_never_counted(balance)
         self.callbacks_, self.engine_ = callbacks, run.engine
         self._record(run.history, best, appended=initial_epoch > 0)
+        if validation is not None:
+            self._record_validated(schedule, run.n_epochs)
 
     # --------------------------------------------------------------------------------------
     # Before: check, forget, seed
@@ -455,6 +456,17 @@ class FittingWrapper(PreparingWrapper):
             shift = shift[1:] - shift[:1]
         return (logits if loss is None else loss.posterior(logits)) + shift
 
+    def _record_validated(self, schedule: Schedule, n_epochs: int) -> None:
+        first = self.n_iter_ - n_epochs
+        self.validated_epochs_ = [
+            *self.validated_epochs_,
+            *(
+                first + number + 1
+                for number in range(n_epochs)
+                if schedule.validates(schedule.initial_epoch + number)
+            ),
+        ]
+
     def _record(
         self, history: Mapping[str, list[Any]], best: BestEpoch | None, *, appended: bool
     ) -> None:
@@ -462,6 +474,7 @@ class FittingWrapper(PreparingWrapper):
         names = dict.fromkeys([*earlier, *history])
         self.history_ = {name: [*earlier.get(name, []), *history.get(name, [])] for name in names}
         self.n_iter_ = self.current_epoch
+        self.validated_epochs_ = getattr(self, "validated_epochs_", []) if appended else []
         stopped = best is not None and best.best_epoch > 0
         self.best_iteration_ = best.best_epoch if stopped else None
         self.best_validation_score_ = best.best_score if stopped else None

@@ -7,7 +7,7 @@ from copy import copy
 from functools import partial
 from typing import Any
 
-_ADDRESS = re.compile(r"<.* at 0x[0-9a-fA-F]+>", re.DOTALL)
+_ADDRESS = re.compile(r"<[^<>]* at 0x[0-9a-fA-F]+>$| at 0x[0-9a-fA-F]+$")
 
 
 class _Shown:
@@ -41,23 +41,31 @@ def with_readable_parameters(estimator: Any) -> Any:
     >>> BalancedKerasClassifier(build, callbacks=[keras.callbacks.TerminateOnNaN()], epochs=5)
     BalancedKerasClassifier(callbacks=[TerminateOnNaN(...)], epochs=5, model=build)
     """
-    shown = copy(estimator)
-    for name, value in estimator.get_params(deep=False).items():
-        vars(shown)[name] = _readable(value)
-    return shown
+    shown = _readable(estimator, [])
+    return copy(estimator) if shown is estimator else shown
 
 
-def _readable(value: Any) -> Any:
-    if isinstance(value, list | tuple) and type(value) in (list, tuple):
-        return type(value)(map(_readable, value))
+def _readable(value: Any, within: list[Any]) -> Any:
+    if any(value is outer for outer in within):
+        return value  # it holds itself
+    inner = [*within, value]
+    if hasattr(value, "get_params") and not isinstance(value, type):
+        shown = copy(value)
+        for name, part in value.get_params(deep=False).items():
+            setattr(shown, name, _readable(part, inner))
+        return shown
+    if type(value) in (list, tuple):
+        return type(value)(_readable(part, inner) for part in value)
     if type(value) is dict:
-        return {key: _readable(part) for key, part in value.items()}
+        return {key: _readable(part, inner) for key, part in value.items()}
     if isinstance(value, partial):
-        arguments = [*map(repr, value.args), *(f"{k}={v!r}" for k, v in value.keywords.items())]
-        return _Shown(f"partial({', '.join([_name_of(value.func), *arguments])})")
+        parts = [repr(_readable(part, inner)) for part in value.args]
+        named = value.keywords.items()
+        parts += [f"{name}={_readable(part, inner)!r}" for name, part in named]
+        return _Shown(f"partial({', '.join([_name_of(value.func), *parts])})")
     if isinstance(value, type) or (callable(value) and hasattr(value, "__name__")):
         return _Shown(_name_of(value))
-    if type(value).__module__.partition(".")[0] == "keras" or _ADDRESS.match(repr(value)):
+    if type(value).__module__.partition(".")[0] == "keras" or _ADDRESS.search(repr(value)):
         return _Shown(f"{type(value).__name__}(...)")
     return value
 
