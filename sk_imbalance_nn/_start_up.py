@@ -1,4 +1,4 @@
-"""Start-up: loading TensorFlow, and finding its devices, without the messages it writes meanwhile.
+"""Start-up: loading TensorFlow without the messages that it writes meanwhile.
 
 They go to the file descriptor of stderr, some before any setting is read, and tell of instructions
 that could be used and of GPUs that are not there. What is written meanwhile is kept, the lines that
@@ -26,31 +26,27 @@ _OF_GPUS = (
     "cudart_stub|cuda_stub|cuda_platform|cuda_driver|cuda_diagnostics|cuda_dnn|cuda_fft|cuda_blas"
     "|computation_placer|py_utils"
 )
-_STATE = {"devices_found": False}
 # File descriptors belong to the process: one thread would take another's file for stderr.
 _LOCK = threading.RLock()
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow, if nobody has."""
+    """Import TensorFlow, if nobody has.
+
+    Where there is no GPU it looks for one here, or it would complain in its first operation. Where
+    there is one, that is left for later: users may still hide it.
+    """
     with _LOCK:
         if "tensorflow" not in sys.modules:
             with _without_known_messages():
-                import tensorflow  # noqa: F401
+                import tensorflow
+
+                if not _has_gpu():
+                    tensorflow.config.list_physical_devices()
 
 
-def find_devices() -> None:
-    """Have TensorFlow look for GPUs, which it does before it first runs, and complains if none is.
-
-    This is not done on import: until it first runs, users may still hide devices.
-    """
-    with _LOCK:
-        if not _STATE["devices_found"]:
-            import tensorflow
-
-            with _without_known_messages():
-                tensorflow.config.list_physical_devices()
-            _STATE["devices_found"] = True
+def _has_gpu() -> bool:
+    return bool(glob.glob("/dev/nvidia*"))
 
 
 @contextmanager
@@ -82,8 +78,7 @@ def _without_known_messages() -> Iterator[None]:
 
 
 def _pass_on(written: Any) -> None:
-    has_gpu = bool(glob.glob("/dev/nvidia*"))
-    sources = _OF_PROCESSORS if has_gpu else f"{_OF_PROCESSORS}|{_OF_GPUS}"
+    sources = _OF_PROCESSORS if _has_gpu() else f"{_OF_PROCESSORS}|{_OF_GPUS}"
     known = re.compile(
         rf"WARNING: All log messages before absl::InitializeLog\(\)|[^\]]*\b({sources})\.cc:\d+\]"
         r"|To enable the following instructions:"

@@ -34,6 +34,7 @@ from sk_imbalance_nn.decisions.checks import (
     check_thresholds,
     refuse_missing,
     warn_of_few,
+    warn_of_order,
     warn_of_prior,
 )
 from sk_imbalance_nn.decisions.choice import (
@@ -77,6 +78,10 @@ def _estimator_has(name: str) -> Callable[[Any], bool]:
 def _is_called(task: Task, params: Mapping[str, Any]) -> bool:
     """Say whether the scorer must be called, rather than known as a function of counts."""
     return task.goal.objective is None or bool(set(params) - {"sample_weight"})
+
+
+def _short(value: Any) -> str:
+    return np.array2string(np.asarray(value, dtype=float), precision=4, separator=", ")
 
 
 def _weight_of(sample_weight: npt.ArrayLike | None, X: Any) -> npt.NDArray[Any] | None:
@@ -133,10 +138,12 @@ class ThresholdOptimizerCV(
         labels, each label must meet it.
     infeasible : {"raise", "closest"}, default="raise"
         What happens where no threshold meets the constraint: an error, or the closest one.
-    cost_matrix : array-like of shape (n_classes, n_classes), default=None
+    cost_matrix : array-like of shape (n_classes, n_classes), or dict, default=None
         What a row of each class (rows, in the order of ``classes_``) costs when it is predicted
-        as each class (columns); negative costs are gains. The mean cost is then minimised, in
-        place of `scoring`, unless the constraint bounds it.
+        as each class (columns); negative costs are gains. A dict names the classes, and leaves out
+        what costs nothing: ``{("fraud", "ok"): 20, ("ok", "fraud"): 1}`` for a missed fraud and a
+        false alarm. The mean cost is then minimised, in place of `scoring`, unless the constraint
+        bounds it.
     pos_label : int, float, bool or str, default=None
         The positive class. By default that of the scorer, which is 1 for most; where it does not
         matter, the second class.
@@ -216,7 +223,8 @@ class ThresholdOptimizerCV(
     Warns
     -----
     UserWarning
-        If fewer than 10 rows of a class carry the choice.
+        If fewer than 10 rows of a class carry the choice, or a `cost_matrix` for classes with names
+        makes it cheaper to miss the rarer one than to raise a false alarm.
 
     See Also
     --------
@@ -282,7 +290,7 @@ class ThresholdOptimizerCV(
         "aggregate": [StrOptions({"pooled", "mean"})],
         "constraint": [str, tuple, list, None],
         "infeasible": [StrOptions({"raise", "closest"})],
-        "cost_matrix": ["array-like", None],
+        "cost_matrix": ["array-like", Mapping, None],
         "pos_label": [Real, str, "boolean", None],
         "cv": [
             "cv_object",
@@ -308,7 +316,7 @@ class ThresholdOptimizerCV(
         aggregate: str = "pooled",
         constraint: Any = None,
         infeasible: str = "raise",
-        cost_matrix: npt.ArrayLike | None = None,
+        cost_matrix: npt.ArrayLike | Mapping[tuple[Any, Any], float] | None = None,
         pos_label: Any = None,
         cv: Any = None,
         refit: bool = True,
@@ -367,6 +375,7 @@ class ThresholdOptimizerCV(
         y = column_or_1d(y, warn=True) if np.shape(y)[1:] == (1,) else y
         target = Target.of(y, self._known_classes(y))
         task = self._task(target, cost)
+        warn_of_order(task, self.cost_matrix)
         routed = process_routing(self._router(task.goal.scorer), "fit", **params)
         check_thresholds(self.thresholds, task, _is_called(task, routed.scorer.score))
         weight = _weight_of(routed.scorer.score.get("sample_weight"), X)
@@ -388,6 +397,8 @@ class ThresholdOptimizerCV(
                 choice = choose(rows, target.kind, search)
                 estimator = self._final(X, y, found, routed.estimator.fit, whole)
             self._keep(estimator, choice, task)
+        if self.verbose > 0:
+            print(f"[ThresholdOptimizerCV] {self._outcome()}")
         return self
 
     def _check_parameters(self, params: Mapping[str, Any]) -> None:
@@ -557,6 +568,14 @@ class ThresholdOptimizerCV(
         for name in [name for name in vars(self) if name.endswith("_")]:
             delattr(self, name)
         vars(self).update(attributes, _task_=task.without_rows(), _rule_=choice.rule)
+
+    def _outcome(self) -> str:
+        """Say in a line what was chosen."""
+        found = f"{self.score_name_} {_short(self.best_score_)} in cross-validation"
+        if not hasattr(self, "best_threshold_"):
+            return f"weights of the classes chosen, {found}"
+        said = f"threshold {_short(self.best_threshold_)}"
+        return said if self.best_score_ is None else f"{said}, {found}"
 
     @property
     def classes_(self) -> npt.NDArray[Any]:

@@ -6,7 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from sk_imbalance_nn.decisions.costs import bayes_threshold, check_cost_matrix, check_row_cost
+from sk_imbalance_nn.decisions.costs import (
+    bayes_threshold,
+    check_cost_matrix,
+    check_row_cost,
+    matrix_of_named,
+)
 from sk_imbalance_nn.decisions.rules import ArgmaxRule, CostRule, ThresholdRule, log_of
 
 quick = settings(deadline=None, max_examples=30)
@@ -166,3 +171,18 @@ def test_row_costs_of_another_shape_are_refused(shape):
         check_row_cost([1, np.nan], np.array([0, 1]), 2)
     with pytest.raises(ValueError, match="cost must hold numbers"):
         check_row_cost(["a", "b"], np.array([0, 1]), 2)
+
+
+def test_named_costs_are_the_matrix_in_the_order_of_the_classes():
+    classes = np.array(["fraud", "ok"])
+    named = {("ok", "fraud"): 1, ("fraud", "ok"): 50}
+    assert matrix_of_named(named, classes) == [[0, 50], [1, 0]]
+    gains = {**named, ("fraud", "fraud"): -3}
+    assert matrix_of_named(gains, classes) == [[-3, 50], [1, 0]]
+    assert matrix_of_named({(0, 2): 5}, np.arange(3)) == [[0, 0, 5], [0, 0, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("key", [("frawd", "ok"), "fraud", ("fraud",), ("fraud", "ok", "ok"), 1])
+def test_costs_of_unknown_classes_are_refused(key):
+    with pytest.raises(ValueError, match=r"\(true class, predicted class\).*\['fraud', 'ok'\]"):
+        matrix_of_named({key: 1.0}, np.array(["fraud", "ok"]))

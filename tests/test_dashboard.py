@@ -272,3 +272,19 @@ def test_dashboards_stand_side_by_side(tuned):
     for part in whole.subfigures(1, 2):
         assert plot_imbalance_dashboard(tuned, X[TEST], Y[TEST], figure=part).figure_ is part
     whole.draw_without_rendering()
+
+
+def test_titles_say_which_class_it_is(named, tuned):
+    model = LogisticRegression().fit(X[TRAIN], named[TRAIN])
+    shown = plot_imbalance_dashboard(model, X[TEST], named[TEST])
+    assert "class b_common" in repr(shown)
+    assert "the more frequent one; pos_label='a_rare' is the other" in repr(shown)
+    assert "frequent" not in repr(plot_imbalance_dashboard(tuned, X[TEST], Y[TEST]))
+
+
+def test_calibration_says_how_far_probabilities_are_from_the_share():
+    model = LogisticRegression(class_weight="balanced").fit(X[TRAIN], Y[TRAIN])
+    shown = plot_imbalance_dashboard(model, X[TEST], Y[TEST])
+    mean = model.predict_proba(X[TEST])[:, 1].mean()
+    legend = [text.get_text() for text in shown.axes_[0, 2].get_legend().get_texts()]
+    assert f"mean {mean:.3g}, share {Y[TEST].mean():.3g}" in legend

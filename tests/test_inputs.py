@@ -317,3 +317,11 @@ def test_rows_of_sparse_tables_leave_dense():
 )
 def test_bytes_of_a_row_are_those_of_dense_float32(value, size):
     assert row_bytes(value) == size
+
+
+def test_columns_of_text_are_named_with_the_cure():
+    table = pd.DataFrame({"amount": [1.0, 2.0, 3.0, 4.0], "shop": ["a", "b", "a", "b"]})
+    with pytest.raises(ValueError, match=r"text in the columns \['shop'\].*OneHotEncoder"):
+        validate_inputs(Reader(), table, reset=True)
+    with pytest.raises(ValueError, match=r"X holds text \(could not convert.*OneHotEncoder"):
+        validate_inputs(Reader(), table.to_numpy(), reset=True)

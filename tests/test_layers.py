@@ -33,7 +33,7 @@ ROOMS = {
         NUMERICAL | {"keras", "tensorflow"},
     ),
     "wrapping": (
-        {"__init__", "_compat", "_fit_tasks", "_start_up"}
+        {"__init__", "_compat", "_fit_tasks"}
         | {"data", "balancing", "networks", "losses", "training"},
         NUMERICAL | {"keras", "tensorflow", "scikeras"},
     ),

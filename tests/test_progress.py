@@ -27,8 +27,9 @@ class Terminal(io.StringIO):
 def written(request, monkeypatch):
     """Fit with stdout replaced; return what was written to it."""
 
-    def write_to(stream, **params):
+    def write_to(stream, columns=200, **params):
         monkeypatch.setattr(sys, "stdout", stream)
+        monkeypatch.setenv("COLUMNS", str(columns))
         monkeypatch.setattr(progress, "_SECONDS_BETWEEN_WRITINGS", 0.0)
         eager = {"run_eagerly": True, "batch_size": 100} if request.param == "keras" else {}
         BalancedKerasClassifier(**params, **eager).fit(X, Y)
@@ -38,7 +39,11 @@ def written(request, monkeypatch):
 
 
 def test_one_line_is_written_over_on_a_terminal(written):
-    text = written(Terminal(), verbose=1, **STOPPED)
+    scores = []
+    record = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: scores.append(logs["val_average_precision"])
+    )
+    text = written(Terminal(), verbose=1, callbacks=record, **STOPPED)
     assert text.count("\n") == 1
     assert text.endswith("\n")
     *earlier, last = text.rstrip("\n").split("\r")
@@ -46,14 +51,16 @@ def test_one_line_is_written_over_on_a_terminal(written):
     for number in (1, 2, 3):
         ends = [line for line in earlier if line.startswith(f"epoch {number}/3  ")]
         assert "val_average_precision" in ends[-1]
+        so_far = scores[:number]
+        assert f"best: epoch {so_far.index(max(so_far)) + 1}" in ends[-1]
     assert any(re.match(r"epoch 2/3( \(.*\))?  at most \S+ s left  loss", line) for line in earlier)
 
 
-def test_a_line_that_is_written_over_leaves_nothing_behind(written, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "40")
-    lines = written(Terminal(), verbose=1, **STOPPED).rstrip("\n").split("\r")[1:]
+def test_a_line_that_is_written_over_leaves_nothing_behind(written):
+    lines = written(Terminal(), columns=40, verbose=1, **STOPPED).rstrip("\n").split("\r")[1:]
     for one, following in itertools.pairwise(lines):
         assert len(one) < 40
+        assert re.search(r"(left|\d|%\))$", one.rstrip())  # no part is cut in two
         assert len(following) >= len(one.rstrip())
 
 

@@ -641,6 +641,8 @@ class TestBuilderArguments:
         """SciKeras' test_unknown_param: a ValueError that says where to declare it."""
         with pytest.raises(ValueError, match="Invalid parameter"):
             KerasClassifier(sigmoid_net).set_params(test=1)
+        with pytest.raises(ValueError, match=r"did you mean 'optimizer__learning_rate'\?"):
+            KerasClassifier(sigmoid_net).set_params(learning_rate=0.1)
 
 
 # --------------------------------------------------------------------------------------------------

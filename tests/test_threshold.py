@@ -3,6 +3,7 @@
 import functools
 import inspect
 import pickle
+import re
 import subprocess
 import sys
 import warnings
@@ -1477,9 +1478,51 @@ def test_lines_are_printed_on_request_only(capsys):
     tuned(cv=3).fit(X, y)
     assert capsys.readouterr() == ("", "")
     tuned(cv=3, verbose=1).fit(X, y)
-    lines = capsys.readouterr().out.splitlines()
+    *lines, last = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
+    assert re.fullmatch(
+        r"\[ThresholdOptimizerCV\] threshold 0\.\d+, balanced_accuracy 0\.\d+ in cross-validation",
+        last,
+    )
     assert lines[1].startswith("[ThresholdOptimizerCV] fold 2/3: fitted 100 rows, scored 50")
+
+
+@pytest.mark.parametrize(
+    ("data", "params"),
+    [
+        ((X4, y4), {"scoring": "f1_macro"}),
+        ((XL, YL), {"scoring": "f1_macro"}),
+        ((X, y), {"thresholds": "bayes", "cost_matrix": [[0, 1], [2, 0]]}),
+    ],
+)
+def test_every_rule_has_a_last_line(capsys, data, params):
+    model = OneVsRestClassifier(LINEAR) if np.ndim(data[1]) > 1 else LINEAR
+    tuned(model, cv=2, verbose=1, **params).fit(*data)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("[ThresholdOptimizerCV] ")
+    assert "threshold" in last or "weights of the classes" in last
+
+
+NAMES = np.where(y == 1, "fraud", "ok")
+NAMED_COSTS = {("fraud", "ok"): 20, ("ok", "fraud"): 1}
+
+
+def test_costs_may_name_the_classes():
+    by_name = tuned(cost_matrix=NAMED_COSTS, pos_label="fraud").fit(X, NAMES)
+    by_number = tuned(cost_matrix=[[0, 1], [20, 0]]).fit(X, y)
+    assert by_name.best_threshold_ == pytest.approx(by_number.best_threshold_)
+    np.testing.assert_array_equal(by_name.predict(X) == "fraud", by_number.predict(X) == 1)
+    assert clone(by_name).cost_matrix == NAMED_COSTS
+
+
+def test_costs_in_the_wrong_order_are_noticed():
+    """Of 'fraud' and 'ok' the first is the rare one, and a matrix for 0 and 1 is upside down."""
+    with pytest.warns(UserWarning, match=r"in the order of the classes.*cheaper to miss 'fraud'"):
+        tuned(cost_matrix=[[0, 1], [20, 0]], pos_label="fraud").fit(X, NAMES)
+    meant = {("fraud", "ok"): 1, ("ok", "fraud"): 20}
+    for costs in (meant, [[0, 20], [1, 0]]):
+        tuned(cost_matrix=costs, pos_label="fraud").fit(X, NAMES)
+    tuned(cost_matrix=[[0, 20], [1, 0]]).fit(X, y)
 
 
 @pytest.mark.parametrize("aggregate", ["pooled", "mean"])

@@ -255,3 +255,22 @@ def test_thinning_keeps_the_peak_and_the_chosen_threshold():
     where, drawn = display.line_.get_data()
     assert drawn.max() == 1.0
     assert thresholds[4_321] in where
+
+
+def test_interval_of_the_threshold_is_shaded(tuned):
+    display = ThresholdCurveDisplay.from_estimator(tuned)
+    assert display.threshold_interval == tuned.threshold_interval_
+    left, right = sorted(tuned.threshold_interval_)
+    assert (display.interval_.get_x(), display.interval_.get_width()) == (left, right - left)
+    other = ThresholdCurveDisplay.from_estimator(tuned, X, Y, threshold=0.9)
+    assert other.interval_ is None
+
+
+def test_costs_are_seen_where_they_are_low():
+    tuned = ThresholdOptimizerCV(LogisticRegression(), cost_matrix=[[0, 5], [20, 0]]).fit(X, Y)
+    display = ThresholdCurveDisplay.from_estimator(tuned, X, Y)
+    bottom, top = display.ax_.get_ylim()
+    assert np.min(display.scores) < bottom
+    assert bottom < display.scores[display.alarm_rate <= 0.25].min()
+    assert top > np.max(display.scores)
+    assert display.ax_.get_ylabel() == "mean cost of a row, negative"

@@ -7,7 +7,8 @@ Memory-mapped arrays stay in their files until then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from numbers import Integral
 from typing import Any
 
@@ -60,9 +61,10 @@ def validate_inputs(estimator: Any, X: Any, *, reset: bool) -> Any:
     if isinstance(X, Mapping) and not sparse.issparse(X):
         X = _check_mapping(X)
     else:
-        checked = validate_data(
-            estimator, _head(X), reset=reset, accept_sparse="csr", allow_nd=True, dtype=_DTYPES
-        )
+        with _text_named(X):
+            checked = validate_data(
+                estimator, _head(X), reset=reset, accept_sparse="csr", allow_nd=True, dtype=_DTYPES
+            )
         X = _checked_map(X, "X", estimator) if is_mapped(X) else checked
     shape = map_structure(lambda part: tuple(part.shape), X)
     if reset:
@@ -73,6 +75,27 @@ def validate_inputs(estimator: Any, X: Any, *, reset: bool) -> Any:
     else:
         _compare_shapes(shape, estimator.X_shape_, type(estimator).__name__)
     return X
+
+
+@contextmanager
+def _text_named(X: Any) -> Iterator[None]:
+    """Say which columns hold text, and what to do about it."""
+    try:
+        yield
+    except ValueError as error:
+        if "could not convert string to float" not in str(error):
+            raise
+        columns = [
+            str(name)
+            for name in getattr(X, "columns", ())
+            if np.asarray(X[name]).dtype.kind not in "biuf"
+        ]
+        where = f" in the columns {columns}" if columns else ""
+        raise ValueError(
+            f"X holds text{where} ({error}), and a network reads numbers: put a "
+            "ColumnTransformer with a OneHotEncoder(handle_unknown='ignore') before it, in a "
+            "Pipeline."
+        ) from error
 
 
 def _check_mapping(X: Mapping[str, Any]) -> dict[str, NDArray[Any]]:

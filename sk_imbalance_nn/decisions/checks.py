@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -143,6 +143,41 @@ def warn_of_few(rows: ScoredRows, task: Task) -> None:
         warnings.warn(
             f"Only {int(sizes.min())} rows of {name} carry the choice of the decision rule; with "
             "other rows it may come out very different.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_order(task: Task, cost_matrix: Any) -> None:
+    """Warn where costs may have been written in another order than that of the classes.
+
+    Parameters
+    ----------
+    task : Task
+        Labels and costs.
+    cost_matrix : object
+        As it was given.
+
+    Warns
+    -----
+    UserWarning
+        If two classes have names, and calling the rarer one the other costs less than the reverse.
+    """
+    target, matrix = task.target, task.cost_matrix
+    if matrix is None or isinstance(cost_matrix, Mapping) or target.kind != BINARY:
+        return
+    labels = target.classes.tolist()
+    rare = int(np.bincount(target.codes, minlength=2).argmin())
+    common = 1 - rare
+    is_named = any(isinstance(label, str) for label in labels)
+    if is_named and matrix[rare, common] < matrix[common, rare]:
+        miss, alarm = (labels[rare], labels[common]), (labels[common], labels[rare])
+        warnings.warn(
+            f"cost_matrix is read in the order of the classes, {labels}, whatever pos_label is: it "
+            f"makes it cheaper to miss {labels[rare]!r}, the rarer class, than to take "
+            f"{labels[common]!r} for it. Name the classes, (true, predicted), to be sure: "
+            f"cost_matrix={{{miss}: {matrix[rare, common]:g}, {alarm}: {matrix[common, rare]:g}}}, "
+            "or the other way round.",
             UserWarning,
             stacklevel=3,
         )

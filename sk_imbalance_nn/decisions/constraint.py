@@ -143,7 +143,7 @@ def _parts(given: Any) -> tuple[Any, str | None, float]:
             return parts[0], parts[1], bound
     raise ValueError(
         "constraint must read like 'precision >= 0.9', ('precision', '>=', 0.9) or "
-        f"('precision', 0.9), found {given!r}."
+        f"('precision', 0.9), with >= or <=, found {given!r}."
     )
 
 

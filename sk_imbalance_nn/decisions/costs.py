@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,44 @@ def check_cost_matrix(cost_matrix: npt.ArrayLike, n_classes: int) -> Values:
             "belong in rows, predicted ones in columns."
         )
     return matrix
+
+
+def matrix_of_named(
+    costs: Mapping[tuple[Any, Any], float], classes: npt.NDArray[Any]
+) -> list[list[float]]:
+    """Read costs that name the classes.
+
+    Parameters
+    ----------
+    costs : mapping of (label, label) to float
+        What a row of the first class costs when it is predicted as the second; 0 where nothing is
+        said.
+    classes : ndarray of shape (n_classes,)
+        All classes, sorted.
+
+    Returns
+    -------
+    list of list of float
+        True classes in rows, predicted ones in columns.
+
+    Raises
+    ------
+    ValueError
+        If a key is no pair of classes.
+
+    Examples
+    --------
+    >>> matrix_of_named({("fraud", "ok"): 50, ("ok", "fraud"): 1}, np.array(["fraud", "ok"]))
+    [[0.0, 50], [1, 0.0]]
+    """
+    known = classes.tolist()
+    for key in costs:
+        if not (isinstance(key, tuple) and len(key) == 2 and set(key) <= set(known)):
+            raise ValueError(
+                f"cost_matrix has the key {key!r}; costs that are named are a dict with keys (true "
+                f"class, predicted class), of the classes {known}."
+            )
+    return [[costs.get((true, said), 0.0) for said in known] for true in known]
 
 
 def check_row_cost(cost: npt.ArrayLike, target: npt.NDArray[Any], n_classes: int) -> Values:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -125,8 +126,10 @@ class Target:
             return len(self.classes) - 1
         found = np.flatnonzero([known == label for known in self.classes.tolist()])
         if len(found) == 0:
+            near = get_close_matches(str(label), map(str, self.classes.tolist()), n=1)
+            hint = "The scorer's own is 1; say which with pos_label=..." if label == 1 else ""
             raise ValueError(
                 f"pos_label={label!r} is not a valid label: it must be one of "
-                f"{self.classes.tolist()}. The scorer's own is 1; say which with pos_label=..."
+                f"{self.classes.tolist()}. {f'Did you mean {near[0]!r}?' if near else hint}"
             )
         return int(found[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,7 +11,12 @@ import numpy.typing as npt
 
 from sk_imbalance_nn.decisions.choice import Choice
 from sk_imbalance_nn.decisions.constraint import Constraint, constraint_of
-from sk_imbalance_nn.decisions.costs import bayes_threshold, check_cost_matrix, check_row_cost
+from sk_imbalance_nn.decisions.costs import (
+    bayes_threshold,
+    check_cost_matrix,
+    check_row_cost,
+    matrix_of_named,
+)
 from sk_imbalance_nn.decisions.counts import Values
 from sk_imbalance_nn.decisions.labels import TIED
 from sk_imbalance_nn.decisions.objectives import COST, NAMED, Objective
@@ -117,7 +123,7 @@ def task_of(
     scoring: Any,
     constraint: Any = None,
     pos_label: Any = None,
-    cost_matrix: npt.ArrayLike | None = None,
+    cost_matrix: npt.ArrayLike | Mapping[tuple[Any, Any], float] | None = None,
     cost: npt.ArrayLike | None = None,
 ) -> Task:
     """Check a user's wishes against each other and against the target.
@@ -134,7 +140,7 @@ def task_of(
         A bound.
     pos_label : object, optional
         The positive class.
-    cost_matrix : array-like of shape (n_classes, n_classes), optional
+    cost_matrix : array-like of shape (n_classes, n_classes) or mapping, optional
         Costs of classes.
     cost : array-like of shape (n,) or (n, n_classes), optional
         Costs of rows.
@@ -160,6 +166,8 @@ def task_of(
     minimises_cost = _is(scoring, "cost") or (has_cost and not bounds_cost)
     _check_costs(target, scoring, bounds_cost, minimises_cost, cost_matrix, cost)
     n_classes = len(target.classes)
+    if isinstance(cost_matrix, Mapping):
+        cost_matrix = matrix_of_named(cost_matrix, target.classes)
     matrix = None if cost_matrix is None else check_cost_matrix(cost_matrix, n_classes)
     row_cost = None if cost is None else check_row_cost(cost, target.codes, n_classes)
     if matrix is not None and target.kind == BINARY:
@@ -194,7 +202,7 @@ def _check_costs(
     scoring: Any,
     bounds_cost: bool,
     minimises_cost: bool,
-    cost_matrix: npt.ArrayLike | None,
+    cost_matrix: npt.ArrayLike | Mapping[tuple[Any, Any], float] | None,
     cost: npt.ArrayLike | None,
 ) -> None:
     if cost_matrix is not None and cost is not None:

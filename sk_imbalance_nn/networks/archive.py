@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import keras
 
-from sk_imbalance_nn._start_up import find_devices
 from sk_imbalance_nn.networks.custom_objects import custom_objects_in
 
 # What a saved network is made of. Everything else in Keras' namespace (file readers, downloads,
@@ -183,7 +182,6 @@ def read_archive(
     data: bytes, custom_objects: dict[str, Any], *, compile: bool, safe_mode: bool
 ) -> keras.Model:
     """Load the bytes of an archive with `keras.saving.load_model`."""
-    find_devices()
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # Keras wants the moments of every loaded optimizer, even of one that never made a step:
         # that has but its step counter and its learning rate.

@@ -19,7 +19,12 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from sk_imbalance_nn.decisions.responses import MULTICLASS, PROBABILITY, decider_in
+from sk_imbalance_nn.decisions.responses import (
+    BINARY,
+    MULTICLASS,
+    PROBABILITY,
+    decider_in,
+)
 from sk_imbalance_nn.decisions.scoring import stated_pos_label
 from sk_imbalance_nn.plotting.class_scores import (
     ClassScores,
@@ -49,7 +54,7 @@ _BINS = Bins(10, "expected")
 _MOST_CLASSES_WITH_SHARES, _MOST_CLASSES_WITH_COUNTS = 3, 10
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ImbalanceDashboard:
     """Six pictures of a classifier on a rare class; `plot_imbalance_dashboard` makes it.
 
@@ -92,6 +97,9 @@ class ImbalanceDashboard:
     threshold_curve_: ThresholdCurveDisplay
     score_distribution_: ScoreDistributionDisplay
     confusion_matrix_: ConfusionMatrixDisplay
+
+    def __repr__(self) -> str:
+        return f"ImbalanceDashboard({self.figure_.get_suptitle()!r})"
 
 
 def plot_imbalance_dashboard(
@@ -269,10 +277,13 @@ def _confusion(shown: ClassScores, y: Any, said: Any, answers: Any) -> Confusion
 
 def _title(estimator: Any, shown: ClassScores) -> str:
     total, of_class = shown.weights.sum(), shown.weights[shown.target == 1].sum()
-    return (
+    title = (
         f"{type(decider_in(estimator)).__name__}: {shown.names[1]}, {count_of(of_class)} of "
         f"{count_of(total)} rows ({shown.prevalence:.2%})"
     )
+    if shown.kind == BINARY and shown.prevalence > 0.5:
+        title += f", the more frequent one; pos_label={shown.rest!r} is the other"
+    return title
 
 
 def _draw_ranking(
@@ -315,7 +326,10 @@ def _draw_reliability(display: CalibrationDisplay | None, shown: ClassScores, ax
         ax.set(xticks=[], yticks=[])
     else:
         display.plot(ax=ax)
-        display.line_.set(color=CLASS, label=shown.names[1])
+        # After class weights the two are far apart, and the curve far from the diagonal.
+        said = np.average(display.y_prob, weights=shown.weight)
+        label = f"mean {said:.3g}, share {shown.prevalence:.3g}"
+        display.line_.set(color=CLASS, label=label)
         ax.set(xlabel="mean probability", ylabel=f"share of {shown.names[1]}")
         add_legend(ax)
     ax.set_title("Calibration")

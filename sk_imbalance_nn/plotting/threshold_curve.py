@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 _DEFAULT_SCORING = "balanced_accuracy"
 # More points than a screen is wide only take time.
 _MOST_POINTS = 2_000
+_LABELS = {"neg_cost": "mean cost of a row, negative"}
+# Where so many rows are alarms, nobody would put a threshold.
+_FLOOD = 0.25
 
 
 class ThresholdCurveDisplay:
@@ -56,6 +59,8 @@ class ThresholdCurveDisplay:
         The one that was chosen.
     default_threshold : float, default=None
         The one that would hold without tuning.
+    threshold_interval : tuple of (float, float), default=None
+        Where the chosen one lies in 95 % of bootstrap draws.
     score_name : str, default=None
         What the objective is called.
     meets_constraint : ndarray of shape (n_thresholds,), bool, default=None
@@ -77,6 +82,8 @@ class ThresholdCurveDisplay:
         Thresholds at which a constraint does not hold.
     best_line_, default_line_ : matplotlib Line2D or None
         The chosen threshold, and the one without tuning.
+    interval_ : matplotlib artist or None
+        Where the chosen one might lie as well.
     alarm_ax_ : matplotlib Axes or None
         The second axis: alarms per 1,000 rows.
     alarm_line_ : matplotlib Line2D or None
@@ -107,6 +114,7 @@ class ThresholdCurveDisplay:
         alarm_rate: npt.ArrayLike | None = None,
         best_threshold: float | None = None,
         default_threshold: float | None = None,
+        threshold_interval: tuple[float, float] | None = None,
         score_name: str | None = None,
         meets_constraint: npt.ArrayLike | None = None,
         pos_label: Any = None,
@@ -117,6 +125,7 @@ class ThresholdCurveDisplay:
         self.alarm_rate = alarm_rate
         self.best_threshold = best_threshold
         self.default_threshold = default_threshold
+        self.threshold_interval = threshold_interval
         self.score_name = score_name
         self.meets_constraint = meets_constraint
         self.pos_label = pos_label
@@ -350,7 +359,9 @@ class ThresholdCurveDisplay:
         results = deciding.threshold_curve(
             inputs_of_decider(estimator, X), y, sample_weight=shown.weight, cost=cost
         )
-        said = {**_said_of(deciding), "best_threshold": shown.threshold}
+        said = _said_of(deciding)
+        if shown.threshold != said["best_threshold"]:
+            said |= {"best_threshold": shown.threshold, "threshold_interval": None}
         return cls._of_results(results, **said)
 
     @classmethod
@@ -446,16 +457,35 @@ class ThresholdCurveDisplay:
                 step="mid",
                 label="constraint not met",
             )
+        self.interval_ = self._shade_interval(ax)
         self.best_line_ = _mark_threshold(ax, self.best_threshold, "chosen", CHOSEN, "-")
         self.default_line_ = _mark_threshold(ax, self.default_threshold, "default", DEFAULT, "--")
         self.alarm_ax_ = self.alarm_line_ = None
         if plot_alarms and self.alarm_rate is not None:
             self._plot_alarms(ax, where, 1000 * np.asarray(self.alarm_rate)[kept])
         of_class = "" if self.pos_label is None else f" for class {self.pos_label}"
-        ax.set(xlabel=f"threshold{of_class}", ylabel=name)
+        ax.set(xlabel=f"threshold{of_class}", ylabel=_LABELS.get(name, name))
+        self._leave_out_floods(ax, kept)
         add_legend(ax, self.alarm_ax_)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _shade_interval(self, ax: Axes) -> Any:
+        if self.threshold_interval is None or not np.isfinite(self.threshold_interval).all():
+            return None
+        return ax.axvspan(
+            *sorted(self.threshold_interval), color=CHOSEN, alpha=0.1, linewidth=0, label="95 %"
+        )
+
+    def _leave_out_floods(self, ax: Axes, kept: npt.NDArray[np.intp]) -> None:
+        """Let costs be seen where they are low: crying wolf costs more than all else together."""
+        if self.score_name != "neg_cost" or self.alarm_rate is None:
+            return
+        scores, alarms = np.asarray(self.scores)[kept], np.asarray(self.alarm_rate)[kept]
+        some = scores[alarms <= _FLOOD]
+        if len(some) and some.min() < scores.max():
+            margin = 0.05 * (scores.max() - some.min())
+            ax.set_ylim(some.min() - margin, scores.max() + margin)
 
     def _kept(self) -> npt.NDArray[np.intp]:
         """Return the positions to draw: finite, and no more than can be seen."""
@@ -488,6 +518,7 @@ def _said_of(deciding: Any) -> dict[str, Any]:
     return {
         "best_threshold": deciding.best_threshold_,
         "default_threshold": getattr(deciding, "default_threshold_", None),
+        "threshold_interval": getattr(deciding, "threshold_interval_", None),
         "score_name": getattr(deciding, "score_name_", None),
         "pos_label": getattr(deciding, "pos_label_", None),
     }

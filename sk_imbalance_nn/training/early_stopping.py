@@ -214,13 +214,17 @@ class BestEpoch:
         self._weights: list[NDArray[Any]] | None = None
         self.best_epoch, self.best_score = 0, -np.inf
 
+    def improves(self, score: float, epoch: int) -> bool:
+        """Say whether an epoch, counted from 1, is the best so far."""
+        return epoch > self._after and (self.best_epoch == 0 or score > self.best_score)
+
     def update(self, score: float, epoch: int, model: keras.Model | None = None) -> bool:
         """Take in the score of an epoch, counted from 1; return whether to stop."""
         if epoch <= self._after:
             return False
         # A score that is not defined is worse than any other.
         score = -np.inf if np.isnan(score) else score
-        if self.best_epoch == 0 or score > self.best_score:
+        if self.improves(score, epoch):
             self.best_epoch, self.best_score = epoch, score
             self._weights = None if model is None else model.get_weights()
         return epoch - self.best_epoch >= self._patience

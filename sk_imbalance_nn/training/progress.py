@@ -106,7 +106,7 @@ class ProgressLine(keras.callbacks.Callback):
         """Show how far a long epoch is, and still the last one's score."""
         if self._updates:
             so_far = {**self._logs, **(logs or {})}
-            self._rewrite(self._text(so_far, (batch + 1) / self._n_batches))
+            self._rewrite(self._parts(so_far, (batch + 1) / self._n_batches))
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Show what came of an epoch."""
@@ -114,9 +114,9 @@ class ProgressLine(keras.callbacks.Callback):
         # The first epoch waits for programs to be traced: it says nothing of the others' time.
         self._traced = time.perf_counter() if self._traced is None else self._traced
         if self._verbose >= _EVERY_EPOCH:
-            _say(self._text(self._logs, 1.0, everything=True))
+            _say("  ".join(self._parts(self._logs, 1.0, everything=True)))
         elif self._updates:
-            self._rewrite(self._text(self._logs, 1.0))
+            self._rewrite(self._parts(self._logs, 1.0))
 
     def on_train_end(self, logs: Any = None) -> None:
         """Show what came of it all; this stays."""
@@ -130,16 +130,21 @@ class ProgressLine(keras.callbacks.Callback):
             _say("")
             self._width = 0
 
-    def _rewrite(self, text: str) -> None:
+    def _rewrite(self, parts: list[str]) -> None:
         now = time.perf_counter()
         if now - self._written_at < _SECONDS_BETWEEN_WRITINGS:
             return
         # A line that wraps could not be written over.
-        text = text[: shutil.get_terminal_size().columns - 1]
+        room = shutil.get_terminal_size().columns - 1
+        while len(parts) > 1 and len("  ".join(parts)) > room:
+            parts = parts[:-1]
+        text = "  ".join(parts)[:room]
         _say("\r" + text.ljust(self._width), end="")
         self._written_at, self._width = now, len(text)
 
-    def _text(self, logs: Mapping[str, Any], done: float, *, everything: bool = False) -> str:
+    def _parts(
+        self, logs: Mapping[str, Any], done: float, *, everything: bool = False
+    ) -> list[str]:
         """Say which epoch it is, what it has come to, and how long the rest may take."""
         best, left = self._best, self._seconds_left(done)
         parts = [f"epoch {self._epoch + 1}/{self._epochs}{'' if done >= 1 else f' ({done:.0%})'}"]
@@ -147,9 +152,19 @@ class ProgressLine(keras.callbacks.Callback):
             parts.append(f"{'at most ' if best is not None else ''}{_duration(left)} left")
         shown = logs if everything else (name for name in self._names() if name in logs)
         parts += [f"{name} {_number(logs[name])}" for name in shown]
-        if best is not None and best.best_epoch > 0 and not everything:
-            parts.append(f"best {_number(best.best_score)} in epoch {best.best_epoch}")
-        return "  ".join(parts)
+        if best is not None and not everything and self._best_epoch(logs, done) > 0:
+            parts.append(f"best: epoch {self._best_epoch(logs, done)}")
+        return parts
+
+    def _best_epoch(self, logs: Mapping[str, Any], done: float) -> int:
+        """Return the best epoch so far; the last one is not taken in before it was shown."""
+        assert self._best is not None
+        name = self._names()[1]
+        if done >= 1 and name in logs:
+            value = logs[name] if self._score_name else -logs[name]
+            if self._best.improves(value, self._epoch + 1):
+                return self._epoch + 1
+        return self._best.best_epoch
 
     def _summary(self) -> str:
         n_epochs = self._epoch - self._first + 1

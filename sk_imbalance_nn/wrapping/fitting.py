@@ -16,7 +16,6 @@ from sklearn.utils import check_random_state, check_scalar
 
 from sk_imbalance_nn._compat import names_from_the_start, seeded
 from sk_imbalance_nn._fit_tasks import NOBODYS_TASK, FitTask
-from sk_imbalance_nn._start_up import find_devices
 from sk_imbalance_nn.balancing.balance import Balance
 from sk_imbalance_nn.balancing.priors import prior_shift, target_prior_of
 from sk_imbalance_nn.data.inputs import first_array, take_rows
@@ -149,7 +148,6 @@ class FittingWrapper(PreparingWrapper):
     def _start(self, *, continued: bool, reseeded: bool = True) -> None:
         """Check the parameters, forget an earlier fit, and seed this one."""
         check_not_stranded()
-        find_devices()
         self._check_nothing_missing()
         self._validate_params()
         with names_from_the_start():

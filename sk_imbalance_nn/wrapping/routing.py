@@ -148,7 +148,11 @@ class RoutedWrapper(BaseWrapper):
         known = self.get_params(deep=False)
         unknown = [name for name in params if "__" not in name and name not in known]
         accepted = _accepted_by(self._check_model_param()) - _BUILDER_EXTRAS if unknown else set()
-        for name in accepted.intersection(unknown):
+        for name in unknown:
+            if name not in accepted and "**" not in accepted:
+                own = _declared_parameters(type(self))
+                refusal = self._refusal_of_name(name, own, self._accepted_names())
+                raise ValueError(f"Invalid parameter: {refusal}")
             setattr(self, name, params.pop(name))
             self._user_params = {*getattr(self, "_user_params", ()), name}
         super().set_params(**params)
@@ -162,12 +166,20 @@ class RoutedWrapper(BaseWrapper):
         TypeError
             Names the parameter and the nearest one that is accepted.
         """
-        builder = self._check_model_param()
+        accepted = self._accepted_names()
         if getattr(self, "build_fn", None) is not None:
             warnings.warn("build_fn was renamed: give the builder as model=...", stacklevel=4)
         own = _declared_parameters(type(self))
+        for name in self.get_params(deep=False):
+            prefix, _, rest = name.partition("__")
+            if name in own or self._is_routed(prefix, rest, accepted):
+                continue
+            raise TypeError(self._refusal_of_name(name, own, accepted))
+
+    def _accepted_names(self) -> dict[str, set[str]]:
+        """Return what parameters each receiver takes, without their prefix."""
         accepted = {
-            "model": _accepted_by(builder) - _BUILDER_EXTRAS,
+            "model": _accepted_by(self._check_model_param()) - _BUILDER_EXTRAS,
             "optimizer": _accepted_by(_optimizer_class(self.optimizer)),
             "sampler": _parameters_of_sampler(self.sampler),
             "fit": set(FIT_OPTIONS),
@@ -177,11 +189,7 @@ class RoutedWrapper(BaseWrapper):
         kind = balancing_loss(self.loss)
         if kind is not None:
             accepted["loss"] = _accepted_by(kind) - kind.fixed
-        for name in self.get_params(deep=False):
-            prefix, _, rest = name.partition("__")
-            if name in own or self._is_routed(prefix, rest, accepted):
-                continue
-            raise TypeError(self._refusal_of_name(name, own, accepted))
+        return accepted
 
     def _is_routed(self, prefix: str, rest: str, accepted: Mapping[str, set[str]]) -> bool:
         """Say whether a parameter that is not the estimator's own has somebody who takes it."""
