@@ -289,6 +289,27 @@ def threshold_curve(rows: ScoredRows, search: Search) -> dict[str, Values]:
     return _results(*_swept(rows, search))
 
 
+def objective_curve(rows: ScoredRows, objective: Objective, lowest: float) -> dict[str, Values]:
+    """Evaluate any objective at every cut.
+
+    Parameters
+    ----------
+    rows : ScoredRows
+        Scores of the positive class.
+    objective : Objective
+        A function of confusion counts.
+    lowest : float
+        The least score that there can be.
+
+    Returns
+    -------
+    dict of ndarray of shape (n_thresholds,)
+        Columns by name, thresholds ascending.
+    """
+    sweep = Sweep(rows, objective, None, "pooled", lowest)
+    return _results(sweep, sweep.curve())
+
+
 def _swept(rows: ScoredRows, search: Search) -> tuple[Sweep, Curve]:
     sweep = Sweep(rows, search.objective, search.constraint, search.aggregate, search.lowest)
     return sweep, _curve(sweep, search)

@@ -31,6 +31,7 @@ from sk_imbalance_nn.plotting.class_scores import (
     decisions_about,
     scores_by_estimator,
 )
+from sk_imbalance_nn.plotting.curves import curve_of_rows
 from sk_imbalance_nn.plotting.drawing import (
     CHOSEN,
     CLASS,
@@ -40,7 +41,10 @@ from sk_imbalance_nn.plotting.drawing import (
     count_of,
     pyplot,
 )
-from sk_imbalance_nn.plotting.score_distribution import ScoreDistributionDisplay
+from sk_imbalance_nn.plotting.score_distribution import (
+    ScoreDistributionDisplay,
+    histograms_of,
+)
 from sk_imbalance_nn.plotting.threshold_curve import ThresholdCurveDisplay
 from sk_imbalance_nn.reporting.calibration import Bins, reliability_curve
 
@@ -194,8 +198,10 @@ def plot_imbalance_dashboard(
     _refuse_one_class(shown)
     ranking = _precision_recall(shown), _roc(shown)
     reliability = _reliability(shown, estimator, X, y)
-    curve = ThresholdCurveDisplay._of_rows(shown, estimator, X, y, scoring=scoring, cost=cost)
-    distribution = ScoreDistributionDisplay._of_scores(shown)
+    curve = ThresholdCurveDisplay(
+        **curve_of_rows(shown, estimator, X, y, scoring=scoring, cost=cost)
+    )
+    distribution = ScoreDistributionDisplay(**histograms_of(shown))
     answers = estimator.predict(X) if threshold is None else None
     said = shown.score >= threshold if answers is None else decisions_about(shown, answers)
     decisions = _confusion(shown, y, said, answers)

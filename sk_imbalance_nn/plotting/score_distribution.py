@@ -151,7 +151,7 @@ class ScoreDistributionDisplay:
             threshold=threshold,
             sample_weight=sample_weight,
         )
-        return cls._of_scores(shown, bins).plot(ax=ax, log=log)
+        return cls(**histograms_of(shown, bins)).plot(ax=ax, log=log)
 
     @classmethod
     def from_predictions(
@@ -200,29 +200,7 @@ class ScoreDistributionDisplay:
         shown = scores_by_prediction(
             y_true, y_score, pos_label=pos_label, threshold=threshold, sample_weight=sample_weight
         )
-        return cls._of_scores(shown, bins).plot(ax=ax, log=log)
-
-    @classmethod
-    def _of_scores(
-        cls, shown: ClassScores, bins: int | npt.ArrayLike = _N_BINS
-    ) -> ScoreDistributionDisplay:
-        """Count, without drawing."""
-        span = (0.0, 1.0) if shown.is_probability else (shown.score.min(), shown.score.max())
-        # Rounding may carry a probability beyond 1, where no bin is.
-        score = np.clip(shown.score, *span)
-        edges = np.histogram_bin_edges(score, bins, range=span)
-        counts = [
-            np.histogram(score[rows], edges, weights=shown.weights[rows])[0]
-            for rows in (shown.target == 0, shown.target == 1)
-        ]
-        what = "probability" if shown.is_probability else "score"
-        return cls(
-            bin_edges=edges,
-            counts=np.array(counts, dtype=np.float64),
-            threshold=shown.threshold,
-            names=shown.names,
-            score_name=f"{what} of {shown.names[1]}",
-        )
+        return cls(**histograms_of(shown, bins)).plot(ax=ax, log=log)
 
     def plot(self, ax: Axes | None = None, *, log: bool = True) -> ScoreDistributionDisplay:
         """Draw.
@@ -271,3 +249,36 @@ class ScoreDistributionDisplay:
             linewidth=1.2,
             label=f"{name} ({count_of(counts.sum())} rows)",
         )
+
+
+def histograms_of(shown: ClassScores, bins: int | npt.ArrayLike = _N_BINS) -> dict[str, Any]:
+    """Count the scores of the class and of the rest.
+
+    Parameters
+    ----------
+    shown : ClassScores
+        Scores of rows.
+    bins : int or array-like of shape (n_bins + 1,), default=40
+        How many, or their edges.
+
+    Returns
+    -------
+    dict
+        Arguments of a `ScoreDistributionDisplay`.
+    """
+    span = (0.0, 1.0) if shown.is_probability else (shown.score.min(), shown.score.max())
+    # Rounding may carry a probability beyond 1, where no bin is.
+    score = np.clip(shown.score, *span)
+    edges = np.histogram_bin_edges(score, bins, range=span)
+    counts = [
+        np.histogram(score[rows], edges, weights=shown.weights[rows])[0]
+        for rows in (shown.target == 0, shown.target == 1)
+    ]
+    what = "probability" if shown.is_probability else "score"
+    return {
+        "bin_edges": edges,
+        "counts": np.array(counts, dtype=np.float64),
+        "threshold": shown.threshold,
+        "names": shown.names,
+        "score_name": f"{what} of {shown.names[1]}",
+    }

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sk_imbalance_nn.decisions.choice import Search, threshold_curve
 from sk_imbalance_nn.decisions.responses import decider_in
-from sk_imbalance_nn.decisions.scored import ScoredRows
-from sk_imbalance_nn.decisions.scoring import goal_of, stated_pos_label
-from sk_imbalance_nn.plotting.class_scores import (
-    ClassScores,
-    inputs_of_decider,
-    scores_by_estimator,
-    scores_by_prediction,
+from sk_imbalance_nn.decisions.scoring import stated_pos_label
+from sk_imbalance_nn.plotting.class_scores import scores_by_estimator, scores_by_prediction
+from sk_imbalance_nn.plotting.curves import (
+    columns_of,
+    curve_of_rows,
+    curve_of_scores,
+    stored_curve,
 )
 from sk_imbalance_nn.plotting.drawing import (
     ALARMS,
@@ -32,7 +31,6 @@ from sk_imbalance_nn.plotting.drawing import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_DEFAULT_SCORING = "balanced_accuracy"
 # More points than a screen is wide only take time.
 _MOST_POINTS = 2_000
 _LABELS = {"neg_cost": "mean cost of a row, negative"}
@@ -194,7 +192,7 @@ class ThresholdCurveDisplay:
             metric that is no function of the confusion matrix.
         """
         if X is None:
-            display = cls._stored(decider_in(estimator))
+            curve = stored_curve(decider_in(estimator))
         else:
             shown = scores_by_estimator(
                 estimator,
@@ -205,9 +203,8 @@ class ThresholdCurveDisplay:
                 threshold=threshold,
                 sample_weight=sample_weight,
             )
-            display = cls._of_rows(shown, estimator, X, y, scoring=scoring, cost=cost)
-        display.score_name = display.score_name if score_name is None else score_name
-        return display.plot(ax=ax, plot_alarms=plot_alarms)
+            curve = curve_of_rows(shown, estimator, X, y, scoring=scoring, cost=cost)
+        return cls(**_named(curve, score_name)).plot(ax=ax, plot_alarms=plot_alarms)
 
     @classmethod
     def from_predictions(
@@ -265,9 +262,8 @@ class ThresholdCurveDisplay:
             threshold=threshold,
             sample_weight=sample_weight,
         )
-        display = cls._of_scores(shown, scoring)
-        display.score_name = display.score_name if score_name is None else score_name
-        return display.plot(ax=ax, plot_alarms=plot_alarms)
+        curve = curve_of_scores(shown, scoring)
+        return cls(**_named(curve, score_name)).plot(ax=ax, plot_alarms=plot_alarms)
 
     @classmethod
     def from_cv_results(
@@ -306,101 +302,14 @@ class ThresholdCurveDisplay:
         ThresholdCurveDisplay
             Drawn.
         """
-        display = cls._of_results(
-            cv_results,
+        display = cls(
+            **columns_of(cv_results),
             best_threshold=best_threshold,
             default_threshold=default_threshold,
             score_name=score_name,
             pos_label=pos_label,
         )
         return display.plot(ax=ax, plot_alarms=plot_alarms)
-
-    @classmethod
-    def _of_results(
-        cls, cv_results: Mapping[str, npt.NDArray[np.float64]], **said: Any
-    ) -> ThresholdCurveDisplay:
-        """Take stored results, without drawing."""
-        return cls(
-            thresholds=cv_results["thresholds"],
-            scores=cv_results["scores"],
-            std_scores=cv_results.get("std_scores"),
-            alarm_rate=cv_results.get("alarm_rate"),
-            meets_constraint=cv_results.get("meets_constraint"),
-            **said,
-        )
-
-    @classmethod
-    def _stored(cls, deciding: Any) -> ThresholdCurveDisplay:
-        """Take the curve that a threshold was chosen on, without drawing."""
-        results = getattr(deciding, "cv_results_", None) or {}
-        if "thresholds" not in results:
-            raise ValueError(
-                f"{type(deciding).__name__} keeps no curve to draw: give X and y, such as a test "
-                "set, or fit two classes with store_cv_results=True."
-            )
-        return cls._of_results(results, **_said_of(deciding))
-
-    @classmethod
-    def _of_rows(
-        cls,
-        shown: ClassScores,
-        estimator: Any,
-        X: Any,
-        y: Any,
-        *,
-        scoring: Any = None,
-        cost: Any = None,
-    ) -> ThresholdCurveDisplay:
-        """Take the curve of scored rows, by a tuned objective if there is one, without drawing."""
-        deciding = decider_in(estimator)
-        is_tuned = scoring is None and hasattr(deciding, "threshold_curve") and shown.is_tuned_on
-        if not (is_tuned and shown.pos_label == getattr(deciding, "pos_label_", None)):
-            return cls._of_scores(shown, scoring)
-        results = deciding.threshold_curve(
-            inputs_of_decider(estimator, X), y, sample_weight=shown.weight, cost=cost
-        )
-        said = _said_of(deciding)
-        if shown.threshold != said["best_threshold"]:
-            said |= {"best_threshold": shown.threshold, "threshold_interval": None}
-        return cls._of_results(results, **said)
-
-    @classmethod
-    def _of_scores(cls, shown: ClassScores, scoring: Any = None) -> ThresholdCurveDisplay:
-        """Evaluate an objective at every threshold, without drawing."""
-        goal = goal_of(_DEFAULT_SCORING if scoring is None else scoring, shown.pos_label)
-        if goal.objective is None or goal.name == "cost":
-            raise ValueError(
-                f"scoring={goal.name} needs more than the confusion matrix; draw it by a "
-                "ThresholdOptimizerCV, which cv='prefit', refit=False wraps around a fitted "
-                "classifier."
-            )
-        n_rows = len(shown.target)
-        rows = ScoredRows(
-            shown.score,
-            shown.target,
-            np.zeros(n_rows, dtype=np.intp),
-            1,
-            np.arange(n_rows),
-            weight=shown.weight,
-        )
-        search = Search(
-            objective=goal.objective,
-            score=None,
-            constraint=None,
-            infeasible="closest",
-            thresholds="exact",
-            aggregate="pooled",
-            width=0.0,
-            lowest=0.0 if shown.is_probability else -np.inf,
-            random_state=np.random.RandomState(0),
-        )
-        return cls._of_results(
-            threshold_curve(rows, search),
-            best_threshold=shown.threshold,
-            default_threshold=shown.usual_threshold,
-            score_name=goal.name,
-            pos_label=shown.pos_label,
-        )
 
     def plot(self, ax: Axes | None = None, *, plot_alarms: bool = True) -> ThresholdCurveDisplay:
         """Draw.
@@ -513,15 +422,8 @@ class ThresholdCurveDisplay:
         put_in_front(ax, self.alarm_ax_)
 
 
-def _said_of(deciding: Any) -> dict[str, Any]:
-    """Return what a tuned estimator says of its curve."""
-    return {
-        "best_threshold": deciding.best_threshold_,
-        "default_threshold": getattr(deciding, "default_threshold_", None),
-        "threshold_interval": getattr(deciding, "threshold_interval_", None),
-        "score_name": getattr(deciding, "score_name_", None),
-        "pos_label": getattr(deciding, "pos_label_", None),
-    }
+def _named(curve: dict[str, Any], score_name: str | None) -> dict[str, Any]:
+    return curve if score_name is None else {**curve, "score_name": score_name}
 
 
 def _mark_threshold(ax: Axes, threshold: float | None, name: str, color: str, style: str) -> Any:
