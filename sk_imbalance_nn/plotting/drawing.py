@@ -82,6 +82,7 @@ def _points_on(line: Any, ax: Axes) -> Any:
     """Return points at equal distances along a curve, in shares of the axes."""
     ax.get_xlim(), ax.get_ylim()  # they are brought up to date when asked for
     at = (ax.transData + ax.transAxes.inverted()).transform(line.get_xydata())
+    at = np.clip(at, -0.1, 1.1)  # on a logarithmic axis zero lies far below
     way = np.concatenate([[0.0], np.hypot(*np.diff(at, axis=0).T).cumsum()])
     if len(at) <= 2 or not np.isfinite(way[-1]):  # of straight lines there is as much everywhere
         return np.empty((0, 2))
