@@ -36,6 +36,7 @@ from sk_imbalance_nn.decisions.checks import (
     warn_of_few,
     warn_of_order,
     warn_of_prior,
+    warn_of_silence,
 )
 from sk_imbalance_nn.decisions.choice import (
     Choice,
@@ -140,7 +141,8 @@ class ThresholdOptimizerCV(
         What happens where no threshold meets the constraint: an error, or the closest one.
     cost_matrix : array-like of shape (n_classes, n_classes), or dict, default=None
         What a row of each class (rows, in the order of ``classes_``) costs when it is predicted
-        as each class (columns); negative costs are gains. A dict names the classes, and leaves out
+        as each class (columns); negative costs are gains. A DataFrame is read by the names of its
+        rows and columns. A dict names the classes too, and leaves out
         what costs nothing: ``{("fraud", "ok"): 20, ("ok", "fraud"): 1}`` for a missed fraud and a
         false alarm. The mean cost is then minimised, in place of `scoring`, unless the constraint
         bounds it.
@@ -223,8 +225,9 @@ class ThresholdOptimizerCV(
     Warns
     -----
     UserWarning
-        If fewer than 10 rows of a class carry the choice, or a `cost_matrix` for classes with names
-        makes it cheaper to miss the rarer one than to raise a false alarm.
+        If fewer than 10 rows of a class carry the choice, a `cost_matrix` for classes with names
+        makes it cheaper to miss the rarer one than to raise a false alarm, or the rule of least
+        cost finds fewer than one in twenty of its rows.
 
     See Also
     --------
@@ -395,6 +398,7 @@ class ThresholdOptimizerCV(
                 warn_of_few(rows, task)
                 search = self._search(X, y, task, rows, routed.scorer.score)
                 choice = choose(rows, target.kind, search)
+                warn_of_silence(choice, rows, task)
                 estimator = self._final(X, y, found, routed.estimator.fit, whole)
             self._keep(estimator, choice, task)
         if self.verbose > 0:

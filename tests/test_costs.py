@@ -1,6 +1,7 @@
 """Costs lead to the decision that costs least on average, and to no other."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +11,9 @@ from sk_imbalance_nn.decisions.costs import (
     bayes_threshold,
     check_cost_matrix,
     check_row_cost,
+    matrix_of_frame,
     matrix_of_named,
+    refuse_one_sided,
 )
 from sk_imbalance_nn.decisions.rules import ArgmaxRule, CostRule, ThresholdRule, log_of
 
@@ -186,3 +189,32 @@ def test_named_costs_are_the_matrix_in_the_order_of_the_classes():
 def test_costs_of_unknown_classes_are_refused(key):
     with pytest.raises(ValueError, match=r"\(true class, predicted class\).*\['fraud', 'ok'\]"):
         matrix_of_named({key: 1.0}, np.array(["fraud", "ok"]))
+
+
+def test_named_costs_with_a_slip_are_told_the_nearest_pair():
+    with pytest.raises(ValueError, match=r"did you mean \('fraud', 'ok'\)\?"):
+        matrix_of_named({("fraud", "okay"): 1.0}, np.array(["fraud", "ok"]))
+
+
+def test_frames_are_read_by_their_names():
+    classes = np.array(["fraud", "ok"])
+    frame = pd.DataFrame([[0, 1], [50, 0]], index=["ok", "fraud"], columns=["ok", "fraud"])
+    assert matrix_of_frame(frame, classes).tolist() == [[0, 50], [1, 0]]
+    assert matrix_of_frame(pd.DataFrame([[0, 1], [50, 0]]), np.arange(2)).tolist() == [
+        [0, 1],
+        [50, 0],
+    ]
+    for wrong in (frame.set_axis(["ok", "frawd"], axis=0), pd.DataFrame([[0, 1], [50, 0]])):
+        with pytest.raises(ValueError, match=r"expected the classes, \['fraud', 'ok'\]"):
+            matrix_of_frame(wrong, classes)
+
+
+@pytest.mark.parametrize("matrix", [[[0, 30], [0, 0]], [[0, 0], [30, 0]], [[0, -1], [5, 0]]])
+def test_one_sided_costs_name_both_mistakes(matrix):
+    matrix = np.array(matrix, dtype=float)
+    miss, alarm = f"{matrix[0, 1]:g}", f"{matrix[1, 0]:g}"
+    with pytest.raises(ValueError, match="never worse") as caught:
+        refuse_one_sided(matrix, np.array(["fraud", "ok"]))
+    assert f"'fraud' called 'ok' costs {miss} more" in str(caught.value)
+    assert f"'ok' called 'fraud' costs {alarm} more" in str(caught.value)
+    refuse_one_sided(np.array([[0.0, 2.0], [1.0, 0.0]]), np.array([0, 1]))

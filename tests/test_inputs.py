@@ -325,3 +325,9 @@ def test_columns_of_text_are_named_with_the_cure():
         validate_inputs(Reader(), table, reset=True)
     with pytest.raises(ValueError, match=r"X holds text \(could not convert.*OneHotEncoder"):
         validate_inputs(Reader(), table.to_numpy(), reset=True)
+
+
+def test_columns_with_gaps_are_named_with_the_cure():
+    table = pd.DataFrame({"amount": [1.0, np.nan], "age": [1.0, 2.0], "count": [1, 2]})
+    with pytest.raises(ValueError, match=r"NaN in the columns \['amount'\].*SimpleImputer"):
+        validate_inputs(Reader(), table, reset=True)

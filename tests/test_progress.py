@@ -47,7 +47,9 @@ def test_one_line_is_written_over_on_a_terminal(written):
     assert text.count("\n") == 1
     assert text.endswith("\n")
     *earlier, last = text.rstrip("\n").split("\r")
-    assert re.match(r"3 epochs in .* s  loss \S+  val_average_precision \S+  kept epoch \d", last)
+    assert re.match(
+        r"3 epochs in .* s  loss \S+  val_average_precision \S+  kept epoch \d \(", last
+    )
     for number in (1, 2, 3):
         ends = [line for line in earlier if line.startswith(f"epoch {number}/3  ")]
         assert "val_average_precision" in ends[-1]
@@ -62,6 +64,11 @@ def test_a_line_that_is_written_over_leaves_nothing_behind(written):
         assert len(one) < 40
         assert re.search(r"(left|\d|%\))$", one.rstrip())  # no part is cut in two
         assert len(following) >= len(one.rstrip())
+
+
+def test_the_last_line_says_that_training_stopped_early(written):
+    params = {**STOPPED, "epochs": 9, "n_iter_no_change": 1, "optimizer__learning_rate": 1e-9}
+    assert written(io.StringIO(), verbose=1, **params).startswith("2 of 9 epochs in ")
 
 
 def test_a_file_gets_one_line(written):

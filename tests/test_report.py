@@ -619,3 +619,18 @@ def test_a_report_on_the_frequent_class_says_so():
     y, proba = np.repeat(["fraud", "ok"], [2, 8]), np.linspace(0, 1, 10)
     assert "pos_label" in str(imbalance_report(y, proba))
     assert "pos_label" not in str(imbalance_report(y, 1 - proba, pos_label="fraud"))
+
+
+def test_the_wrong_column_is_noticed():
+    rng = np.random.default_rng(0)
+    y = rng.random(300) < 0.2
+    proba = np.clip(y * 0.5 + rng.random(300) * 0.5, 0, 1)
+    hint = "It ranks worse than chance: are these the probabilities of the other class?"
+    assert hint in str(imbalance_report(y, 1 - proba))
+    assert hint not in str(imbalance_report(y, proba))
+    assert hint not in str(imbalance_report([0, 0, 1], [0.9, 0.8, 0.1]))  # too few to tell
+
+
+def test_answers_in_place_of_probabilities_are_named():
+    with pytest.raises(ValueError, match=r"y_proba must hold probabilities .*predict_proba"):
+        imbalance_report(["a", "b"], ["a", "b"])

@@ -124,7 +124,7 @@ def test_one_of_several_labels_has_its_own_threshold():
     ("y", "scores", "message"),
     [
         ([0, 1, 2], [0.1, 0.2, 0.3], "compare one class with the rest"),
-        ([0, 1], [[0.9, 0.1], [0.2, 0.8]], r"take y_score\[:, 1\]"),
+        ([0, 1], [[0.9, 0.1], [0.2, 0.8]], "take the column of that class"),
         ([0, 1], [0.1, np.nan], "NaN"),
         ([0, 1], [0.1, 0.2, 0.3], "inconsistent numbers of samples"),
     ],

@@ -1525,6 +1525,14 @@ def test_costs_in_the_wrong_order_are_noticed():
     tuned(cost_matrix=[[0, 20], [1, 0]]).fit(X, y)
 
 
+def test_rules_that_hardly_find_the_rarer_class_are_noticed():
+    swapped = {("ok", "fraud"): 500, ("fraud", "ok"): 1}
+    with pytest.warns(UserWarning, match=r"finds \d of \d+ rows of 'fraud', the rarer class"):
+        tuned(cost_matrix=swapped, pos_label="fraud").fit(X, NAMES)
+    with pytest.warns(UserWarning, match=r"finds \d of \d+ rows of 1, the rarer class"):
+        tuned(cost_matrix=[[0, 500], [1, 0]]).fit(X, y)
+
+
 @pytest.mark.parametrize("aggregate", ["pooled", "mean"])
 @pytest.mark.parametrize("params", [{}, {"thresholds": 20}, {"thresholds": GRID}], ids=str)
 def test_the_curve_is_a_table(params, aggregate):

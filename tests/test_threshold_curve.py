@@ -261,7 +261,9 @@ def test_interval_of_the_threshold_is_shaded(tuned):
     display = ThresholdCurveDisplay.from_estimator(tuned)
     assert display.threshold_interval == tuned.threshold_interval_
     left, right = sorted(tuned.threshold_interval_)
-    assert (display.interval_.get_x(), display.interval_.get_width()) == (left, right - left)
+    display.figure_.draw_without_rendering()
+    box = display.interval_.get_window_extent().transformed(display.ax_.transData.inverted())
+    assert (box.x0, box.x1) == pytest.approx((left, right))
     other = ThresholdCurveDisplay.from_estimator(tuned, X, Y, threshold=0.9)
     assert other.interval_ is None
 
@@ -273,4 +275,23 @@ def test_costs_are_seen_where_they_are_low():
     assert np.min(display.scores) < bottom
     assert bottom < display.scores[display.alarm_rate <= 0.25].min()
     assert top > np.max(display.scores)
-    assert display.ax_.get_ylabel() == "mean cost of a row, negative"
+    assert display.ax_.get_ylabel() == "mean cost, negative"
+
+
+def test_a_metric_says_which_class_unless_it_is_told():
+    labels = np.where(Y == 1, "fraud", "ok")
+    model = LogisticRegression().fit(X, labels)
+    with pytest.raises(ValueError, match="pos_label=1 is not a valid label"):
+        ThresholdCurveDisplay.from_estimator(model, X, labels, scoring="f1")
+    with pytest.raises(ValueError, match="pos_label=1 is not a valid label"):
+        ThresholdCurveDisplay.from_predictions(labels, model.predict_proba(X)[:, 0], scoring="f1")
+    tuned = ThresholdOptimizerCV(model, scoring="f1", pos_label="fraud").fit(X, labels)
+    assert ThresholdCurveDisplay.from_estimator(tuned, X, labels, scoring="recall").pos_label == (
+        "fraud"
+    )
+
+
+def test_an_untuned_threshold_is_marked_once():
+    display = ThresholdCurveDisplay.from_estimator(LogisticRegression().fit(X, Y), X, Y)
+    assert display.best_line_.get_label() == "threshold (0.5)"
+    assert display.default_line_ is None

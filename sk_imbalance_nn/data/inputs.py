@@ -61,11 +61,11 @@ def validate_inputs(estimator: Any, X: Any, *, reset: bool) -> Any:
     if isinstance(X, Mapping) and not sparse.issparse(X):
         X = _check_mapping(X)
     else:
-        with _text_named(X):
+        with _columns_named(X):
             checked = validate_data(
                 estimator, _head(X), reset=reset, accept_sparse="csr", allow_nd=True, dtype=_DTYPES
             )
-        X = _checked_map(X, "X", estimator) if is_mapped(X) else checked
+            X = _checked_map(X, "X", estimator) if is_mapped(X) else checked
     shape = map_structure(lambda part: tuple(part.shape), X)
     if reset:
         estimator.X_shape_ = shape
@@ -78,24 +78,35 @@ def validate_inputs(estimator: Any, X: Any, *, reset: bool) -> Any:
 
 
 @contextmanager
-def _text_named(X: Any) -> Iterator[None]:
-    """Say which columns hold text, and what to do about it."""
+def _columns_named(X: Any) -> Iterator[None]:
+    """Say which columns hold text, or nothing, and what to do about it."""
     try:
         yield
     except ValueError as error:
-        if "could not convert string to float" not in str(error):
-            raise
-        columns = [
-            str(name)
-            for name in getattr(X, "columns", ())
-            if np.asarray(X[name]).dtype.kind not in "biuf"
-        ]
-        where = f" in the columns {columns}" if columns else ""
-        raise ValueError(
-            f"X holds text{where} ({error}), and a network reads numbers: put a "
-            "ColumnTransformer with a OneHotEncoder(handle_unknown='ignore') before it, in a "
-            "Pipeline."
-        ) from error
+        if "could not convert string to float" in str(error):
+            where = _names_of_columns(X, lambda column: column.dtype.kind not in "biuf")
+            raise ValueError(
+                f"X holds text{where} ({error}), and a network reads numbers: put a "
+                "ColumnTransformer with a OneHotEncoder(handle_unknown='ignore') before it, in a "
+                "Pipeline."
+            ) from error
+        if "contains NaN" in str(error):
+            where = _names_of_columns(X, _has_nan)
+            raise ValueError(
+                f"Input X contains NaN{where}, and a network reads numbers: put a "
+                "SimpleImputer(add_indicator=True) before it, in a Pipeline, or drop such rows."
+            ) from error
+        raise
+
+
+def _has_nan(column: NDArray[Any]) -> bool:
+    return column.dtype.kind == "f" and bool(np.isnan(column).any())
+
+
+def _names_of_columns(X: Any, is_meant: Callable[[NDArray[Any]], bool]) -> str:
+    """Name the columns of a DataFrame for which something holds."""
+    names = [str(name) for name in getattr(X, "columns", ()) if is_meant(np.asarray(X[name]))]
+    return f" in the columns {names}" if names else ""
 
 
 def _check_mapping(X: Mapping[str, Any]) -> dict[str, NDArray[Any]]:

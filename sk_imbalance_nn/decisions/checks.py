@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from sk_imbalance_nn._compat import rows_of
+from sk_imbalance_nn.decisions.choice import Choice
 from sk_imbalance_nn.decisions.counts import Values
 from sk_imbalance_nn.decisions.responses import BINARY, MULTILABEL, PROBABILITY
 from sk_imbalance_nn.decisions.rules import Codes
@@ -17,6 +18,7 @@ from sk_imbalance_nn.decisions.scored import ScoredRows
 from sk_imbalance_nn.decisions.task import Task
 
 _FEW_ROWS = 10
+_LEAST_FOUND = 0.05
 _PRIOR_ROWS = 10_000
 # Where each look is a call, so many are enough, and take seconds.
 _MOST_CALLS = 1_000
@@ -164,7 +166,8 @@ def warn_of_order(task: Task, cost_matrix: Any) -> None:
         If two classes have names, and calling the rarer one the other costs less than the reverse.
     """
     target, matrix = task.target, task.cost_matrix
-    if matrix is None or isinstance(cost_matrix, Mapping) or target.kind != BINARY:
+    has_names = isinstance(cost_matrix, Mapping) or hasattr(cost_matrix, "loc")
+    if matrix is None or has_names or target.kind != BINARY:
         return
     labels = target.classes.tolist()
     rare = int(np.bincount(target.codes, minlength=2).argmin())
@@ -176,8 +179,41 @@ def warn_of_order(task: Task, cost_matrix: Any) -> None:
             f"cost_matrix is read in the order of the classes, {labels}, whatever pos_label is: it "
             f"makes it cheaper to miss {labels[rare]!r}, the rarer class, than to take "
             f"{labels[common]!r} for it. Name the classes, (true, predicted), to be sure: "
-            f"cost_matrix={{{miss}: {matrix[rare, common]:g}, {alarm}: {matrix[common, rare]:g}}}, "
-            "or the other way round.",
+            f"cost_matrix={{{miss}: {matrix[common, rare]:g}, {alarm}: {matrix[rare, common]:g}}} "
+            "if a miss is the dearer mistake.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def warn_of_silence(choice: Choice, rows: ScoredRows, task: Task) -> None:
+    """Warn where the cheapest rule hardly ever finds a row of the rarer class.
+
+    Parameters
+    ----------
+    choice : Choice
+        The rule.
+    rows : ScoredRows
+        What it was chosen on.
+    task : Task
+        Labels and costs.
+
+    Warns
+    -----
+    UserWarning
+        For two classes with costs, if fewer than one in twenty are found.
+    """
+    if task.cost_matrix is None or task.target.kind != BINARY:
+        return
+    rare = int(np.bincount(rows.target, minlength=2).argmin())
+    is_found = choice.rule.decide(rows.scores)[rows.target == rare] == rare
+    if is_found.mean() < _LEAST_FOUND:
+        labels = task.target.classes.tolist()
+        name = labels[task.positive if rare == 1 else 1 - task.positive]
+        warnings.warn(
+            f"The rule of least cost finds {is_found.sum()} of {len(is_found)} rows of {name!r}, "
+            "the rarer class. If that is not meant, look at cost_matrix: true classes in rows "
+            "(first in named pairs), predicted ones in columns.",
             UserWarning,
             stacklevel=3,
         )

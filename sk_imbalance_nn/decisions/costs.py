@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -76,13 +77,76 @@ def matrix_of_named(
     [[0.0, 50], [1, 0.0]]
     """
     known = classes.tolist()
+    pairs = [(true, said) for true in known for said in known]
     for key in costs:
-        if not (isinstance(key, tuple) and len(key) == 2 and set(key) <= set(known)):
+        if key not in pairs:
+            near = get_close_matches(repr(key), map(repr, pairs), n=1)
+            hint = f"; did you mean {near[0]}?" if near else "."
             raise ValueError(
                 f"cost_matrix has the key {key!r}; costs that are named are a dict with keys (true "
-                f"class, predicted class), of the classes {known}."
+                f"class, predicted class), of the classes {known}{hint}"
             )
     return [[costs.get((true, said), 0.0) for said in known] for true in known]
+
+
+def matrix_of_frame(costs: Any, classes: npt.NDArray[Any]) -> Any:
+    """Read costs in a DataFrame, by the names of its rows and columns.
+
+    Parameters
+    ----------
+    costs : DataFrame of shape (n_classes, n_classes)
+        True classes in rows, predicted ones in columns.
+    classes : ndarray of shape (n_classes,)
+        All classes, sorted.
+
+    Returns
+    -------
+    ndarray of shape (n_classes, n_classes)
+        In the order of the classes.
+
+    Raises
+    ------
+    ValueError
+        If the names are not those of the classes.
+    """
+    known = classes.tolist()
+    for names in (list(costs.index), list(costs.columns)):
+        if len(names) != len(known) or set(names) != set(known):
+            raise ValueError(
+                f"cost_matrix is a DataFrame whose rows or columns are named {names}; expected the "
+                f"classes, {known}, or an array in their order."
+            )
+    return costs.loc[known, known].to_numpy()
+
+
+def refuse_one_sided(matrix: Values, classes: npt.NDArray[Any]) -> None:
+    """Refuse costs of two classes under which one prediction is never worse.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (2, 2)
+        True classes in rows, predicted ones in columns.
+    classes : ndarray of shape (2,)
+        Both classes, sorted.
+
+    Raises
+    ------
+    ValueError
+        Says which mistakes cost nothing more than the right answer.
+    """
+    labels = classes.tolist()
+    more = [float(matrix[true, 1 - true] - matrix[true, true]) for true in (0, 1)]
+    if min(more) <= 0:
+        said = ", ".join(
+            f"{labels[true]!r} called {labels[1 - true]!r} costs {more[true]:g} more than called "
+            f"{labels[true]!r}"
+            for true in (0, 1)
+        )
+        raise ValueError(
+            f"With this cost_matrix one prediction is never worse than the other: {said}. Both "
+            "must be positive; true classes belong in rows (first in named pairs), predicted ones "
+            "in columns."
+        )
 
 
 def check_row_cost(cost: npt.ArrayLike, target: npt.NDArray[Any], n_classes: int) -> Values:

@@ -131,6 +131,22 @@ def stated_pos_label(scoring: Any) -> Any:
     return None if parts is None else parts[2].get("pos_label")
 
 
+def usual_pos_label(scoring: Any) -> Any:
+    """Return the class that a metric calls positive unless it is told another.
+
+    Parameters
+    ----------
+    scoring : str, callable or None
+        As `goal_of` takes it.
+
+    Returns
+    -------
+    object or None
+        None where there is no metric, or it does not matter.
+    """
+    return None if scoring is None else goal_of(scoring).pos_label
+
+
 def _goal_named(name: str, pos_label: Any, said_by: str) -> Goal:
     if name in NAMED and name not in get_scorer_names():
         return _goal_of_objective(NAMED[name], pos_label)

@@ -15,7 +15,9 @@ from sk_imbalance_nn.decisions.costs import (
     bayes_threshold,
     check_cost_matrix,
     check_row_cost,
+    matrix_of_frame,
     matrix_of_named,
+    refuse_one_sided,
 )
 from sk_imbalance_nn.decisions.counts import Values
 from sk_imbalance_nn.decisions.labels import TIED
@@ -166,13 +168,11 @@ def task_of(
     minimises_cost = _is(scoring, "cost") or (has_cost and not bounds_cost)
     _check_costs(target, scoring, bounds_cost, minimises_cost, cost_matrix, cost)
     n_classes = len(target.classes)
-    if isinstance(cost_matrix, Mapping):
-        cost_matrix = matrix_of_named(cost_matrix, target.classes)
-    matrix = None if cost_matrix is None else check_cost_matrix(cost_matrix, n_classes)
+    matrix = _matrix_of(cost_matrix, target.classes)
     row_cost = None if cost is None else check_row_cost(cost, target.codes, n_classes)
     if matrix is not None and target.kind == BINARY:
         # A rule that is never worse needs no search, and tells of a matrix the wrong way round.
-        bayes_threshold(matrix)
+        refuse_one_sided(matrix, target.classes)
     if minimises_cost:
         goal = Goal("cost", CostScorer(target.classes, matrix), COST)
     else:
@@ -187,6 +187,15 @@ def task_of(
         _fitting(Goal(bound.objective.name, goal.scorer, bound.objective), target, is_bound=True)
     positive = _positive(target, pos_label, goal, bound)
     return Task(target, response, goal, bound, positive, matrix, row_cost)
+
+
+def _matrix_of(given: Any, classes: npt.NDArray[Any]) -> Values | None:
+    """Read costs of classes in any of the forms that they may have."""
+    if isinstance(given, Mapping):
+        given = matrix_of_named(given, classes)
+    elif hasattr(given, "loc"):
+        given = matrix_of_frame(given, classes)
+    return None if given is None else check_cost_matrix(given, len(classes))
 
 
 def _is_tied(objective: Objective) -> bool:

@@ -92,6 +92,7 @@ def scores_by_estimator(
     response_method: str = "auto",
     threshold: float | None = None,
     sample_weight: npt.ArrayLike | None = None,
+    usual_label: Any = None,
 ) -> ClassScores:
     """Score rows by a fitted classifier.
 
@@ -110,6 +111,8 @@ def scores_by_estimator(
         By default what ``predict`` goes by; none if that is about other scores.
     sample_weight : array-like of shape (n,), optional
         What each row counts.
+    usual_label : object, optional
+        The class, of two, if nobody says which: that of a metric.
 
     Returns
     -------
@@ -126,7 +129,9 @@ def scores_by_estimator(
     asked_for = rule.method if response_method == "auto" else response_method
     method = response_method_of(estimator, asked_for)
     target = Target.of(y, None if np.ndim(y) > 1 else estimator.classes_)
-    code = _code_of(target, rule.pos_label if pos_label is None else pos_label)
+    usual_label = usual_label if target.kind == BINARY else None
+    said = (label for label in (pos_label, rule.pos_label, usual_label) if label is not None)
+    code = _code_of(target, next(said, None))
     scores = Response(method, target.kind, target.classes).of(estimator, X)
     check_consistent_length(scores, target.codes)
     shown = _against_the_rest(
@@ -152,6 +157,7 @@ def scores_by_prediction(
     pos_label: Any = None,
     threshold: float | None = None,
     sample_weight: npt.ArrayLike | None = None,
+    usual_label: Any = None,
 ) -> ClassScores:
     """Take scores as they are given.
 
@@ -167,6 +173,8 @@ def scores_by_prediction(
         From which score on a row is said to be of the class.
     sample_weight : array-like of shape (n,), optional
         What each row counts.
+    usual_label : object, optional
+        The class if nobody says which: that of a metric.
 
     Returns
     -------
@@ -188,13 +196,14 @@ def scores_by_prediction(
     if score.ndim != 1:
         raise ValueError(
             f"y_score must hold one score for each row, the positive class's; found the shape "
-            f"{score.shape}. Of probabilities of two classes take y_score[:, 1]."
+            f"{score.shape}. Of probabilities take the column of that class, in the order of "
+            "classes_."
         )
     if not np.isfinite(score).all():
         raise ValueError("y_score holds NaN or infinity; leave such rows out.")
     check_consistent_length(score, target.codes)
     is_probability = bool((score >= 0).all() and (score <= 1).all())
-    code = _code_of(target, pos_label)
+    code = _code_of(target, usual_label if pos_label is None else pos_label)
     return _against_the_rest(target, code, score, sample_weight, is_probability, threshold)
 
 

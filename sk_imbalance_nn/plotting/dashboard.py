@@ -25,7 +25,7 @@ from sk_imbalance_nn.decisions.responses import (
     PROBABILITY,
     decider_in,
 )
-from sk_imbalance_nn.decisions.scoring import stated_pos_label
+from sk_imbalance_nn.decisions.scoring import stated_pos_label, usual_pos_label
 from sk_imbalance_nn.plotting.class_scores import (
     ClassScores,
     decisions_about,
@@ -194,6 +194,7 @@ def plot_imbalance_dashboard(
         response_method=response_method,
         threshold=threshold,
         sample_weight=sample_weight,
+        usual_label=usual_pos_label(scoring),
     )
     _refuse_one_class(shown)
     ranking = _precision_recall(shown), _roc(shown)
@@ -283,8 +284,12 @@ def _confusion(shown: ClassScores, y: Any, said: Any, answers: Any) -> Confusion
 
 def _title(estimator: Any, shown: ClassScores) -> str:
     total, of_class = shown.weights.sum(), shown.weights[shown.target == 1].sum()
+    deciding = decider_in(estimator)
+    name = type(deciding).__name__
+    if hasattr(deciding, "estimator_"):
+        name += f"({type(decider_in(deciding.estimator_)).__name__})"
     title = (
-        f"{type(decider_in(estimator)).__name__}: {shown.names[1]}, {count_of(of_class)} of "
+        f"{name}: {shown.names[1]}, {count_of(of_class)} of "
         f"{count_of(total)} rows ({shown.prevalence:.2%})"
     )
     if shown.kind == BINARY and shown.prevalence > 0.5:
@@ -313,8 +318,8 @@ def _draw_ranking(
     axes[1].plot(false_alarms, recall, **dot)
     axes[0].set(title="Precision and recall", xlabel="recall", ylabel="precision")
     axes[1].set(title="ROC", xlabel="false positive rate", ylabel="true positive rate (recall)")
-    add_legend(axes[0], loc="lower left")
-    add_legend(axes[1], loc="lower right")
+    for ax in axes:
+        add_legend(ax)
 
 
 def _rates_of(shown: ClassScores, said: npt.NDArray[np.bool_]) -> tuple[float, float, float]:

@@ -23,7 +23,7 @@ CHOSEN, DEFAULT = "#000000", "#7F7F7F"
 # Axes narrower than this, in inches, have a smaller legend.
 _NARROW = 2.9
 # About what a legend takes, in shares of the axes, and the corners of where it may stand.
-_LEGEND_SIZE = (0.45, 0.35)
+_LEGEND_SIZE, _WEIGHT_OF_DOTS = (0.45, 0.35), 200
 _PLACES = {
     f"{vertical} {horizontal}": (x, y)
     for vertical, y in (("upper", 0.65), ("lower", 0.0), ("center", 0.325))
@@ -55,14 +55,15 @@ def mark(ax: Axes, place: float | None, label: str, color: str, style: str) -> A
     return ax.axvline(place, color=color, linestyle=style, label=label, zorder=2)
 
 
-def add_legend(ax: Axes, *others: Axes | None, loc: str = "best") -> None:
+def add_legend(ax: Axes, *others: Axes | None) -> None:
     """Explain what stands on the axes, and on others that share their place."""
     sharing = [each for each in (ax, *others) if each is not None]
     handles = [handle for each in sharing for handle in each.get_legend_handles_labels()[0]]
     width = ax.get_window_extent().width / ax.figure.dpi
     size = "x-small" if width < _NARROW else "small"
-    # matplotlib's "best" place would look at one of the axes alone.
-    loc = _emptiest_place(sharing) if loc == "best" and len(sharing) > 1 else loc
+    has_curves = any(each.get_lines() for each in sharing) and not ax.patches
+    # matplotlib's "best" place would look at one of the axes alone, and not at dots.
+    loc = _emptiest_place(sharing) if has_curves else "best"
     ax.legend(handles=handles, loc=loc, fontsize=size, handlelength=1.6, framealpha=0.8)
 
 
@@ -83,6 +84,8 @@ def _points_on(line: Any, ax: Axes) -> Any:
     ax.get_xlim(), ax.get_ylim()  # they are brought up to date when asked for
     at = (ax.transData + ax.transAxes.inverted()).transform(line.get_xydata())
     at = np.clip(at, -0.1, 1.1)  # on a logarithmic axis zero lies far below
+    if len(at) == 1:  # a dot matters more than what it stands on
+        return np.repeat(at, _WEIGHT_OF_DOTS, axis=0)
     way = np.concatenate([[0.0], np.hypot(*np.diff(at, axis=0).T).cumsum()])
     if len(at) <= 2 or not np.isfinite(way[-1]):  # of straight lines there is as much everywhere
         return np.empty((0, 2))

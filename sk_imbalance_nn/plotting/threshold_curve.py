@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sk_imbalance_nn.decisions.responses import decider_in
-from sk_imbalance_nn.decisions.scoring import stated_pos_label
+from sk_imbalance_nn.decisions.scoring import stated_pos_label, usual_pos_label
 from sk_imbalance_nn.plotting.class_scores import scores_by_estimator, scores_by_prediction
 from sk_imbalance_nn.plotting.curves import (
     columns_of,
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 # More points than a screen is wide only take time.
 _MOST_POINTS = 2_000
-_LABELS = {"neg_cost": "mean cost of a row, negative"}
+_LABELS = {"neg_cost": "mean cost, negative"}
 # Where so many rows are alarms, nobody would put a threshold.
 _FLOOD = 0.25
 
@@ -202,6 +202,7 @@ class ThresholdCurveDisplay:
                 response_method=response_method,
                 threshold=threshold,
                 sample_weight=sample_weight,
+                usual_label=usual_pos_label(scoring),
             )
             curve = curve_of_rows(shown, estimator, X, y, scoring=scoring, cost=cost)
         return cls(**_named(curve, score_name)).plot(ax=ax, plot_alarms=plot_alarms)
@@ -261,6 +262,7 @@ class ThresholdCurveDisplay:
             pos_label=stated_pos_label(scoring) if pos_label is None else pos_label,
             threshold=threshold,
             sample_weight=sample_weight,
+            usual_label=usual_pos_label(scoring),
         )
         curve = curve_of_scores(shown, scoring)
         return cls(**_named(curve, score_name)).plot(ax=ax, plot_alarms=plot_alarms)
@@ -335,6 +337,7 @@ class ThresholdCurveDisplay:
         kept = self._kept()
         where, scores = np.asarray(self.thresholds)[kept], np.asarray(self.scores)[kept]
         name = "objective" if self.score_name is None else self.score_name
+        name = _LABELS.get(name, name)
         (self.line_,) = ax.plot(
             where, scores, color=SCORE, label=name, zorder=3, drawstyle="steps-mid"
         )
@@ -367,13 +370,15 @@ class ThresholdCurveDisplay:
                 label="constraint not met",
             )
         self.interval_ = self._shade_interval(ax)
-        self.best_line_ = _mark_threshold(ax, self.best_threshold, "chosen", CHOSEN, "-")
-        self.default_line_ = _mark_threshold(ax, self.default_threshold, "default", DEFAULT, "--")
+        is_default = self.best_threshold == self.default_threshold
+        said, default = ("threshold", None) if is_default else ("chosen", self.default_threshold)
+        self.best_line_ = _mark_threshold(ax, self.best_threshold, said, CHOSEN, "-")
+        self.default_line_ = _mark_threshold(ax, default, "default", DEFAULT, "--")
         self.alarm_ax_ = self.alarm_line_ = None
         if plot_alarms and self.alarm_rate is not None:
             self._plot_alarms(ax, where, 1000 * np.asarray(self.alarm_rate)[kept])
         of_class = "" if self.pos_label is None else f" for class {self.pos_label}"
-        ax.set(xlabel=f"threshold{of_class}", ylabel=_LABELS.get(name, name))
+        ax.set(xlabel=f"threshold{of_class}", ylabel=name)
         self._leave_out_floods(ax, kept)
         add_legend(ax, self.alarm_ax_)
         self.ax_, self.figure_ = ax, ax.figure
@@ -383,7 +388,11 @@ class ThresholdCurveDisplay:
         if self.threshold_interval is None or not np.isfinite(self.threshold_interval).all():
             return None
         return ax.axvspan(
-            *sorted(self.threshold_interval), color=CHOSEN, alpha=0.1, linewidth=0, label="95 %"
+            *sorted(self.threshold_interval),
+            color=CHOSEN,
+            alpha=0.1,
+            linewidth=0,
+            label="95 % of draws",
         )
 
     def _leave_out_floods(self, ax: Axes, kept: npt.NDArray[np.intp]) -> None:

@@ -82,7 +82,13 @@ def read_rows(y_true: Any, y_proba: Any, sample_weight: Any, pos_label: Any, cla
 
 def _read_proba(y_proba: Any) -> Values:
     """Return probabilities of shape (n, n_columns)."""
-    proba = np.asarray(y_proba, dtype=np.float64)
+    try:
+        proba = np.asarray(y_proba, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"y_proba must hold probabilities ({error}); pass what predict_proba returns, after "
+            "y_true."
+        ) from error
     if proba.ndim not in (1, 2) or proba.size == 0:
         raise ValueError(
             f"y_proba has the shape {proba.shape}, expected (n,), (n, n_classes) or (n, n_labels) "

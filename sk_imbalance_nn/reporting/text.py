@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _WIDTH = 88
 _MOST_LINES = 20
+# A ROC AUC below this, of that many rows of the class, is no accident.
+_WORSE_THAN_CHANCE, _ENOUGH_ROWS = 0.4, 10
 
 # What the text calls them, block by block.
 _RANKING = {
@@ -97,7 +99,7 @@ def _text_of_two(report: ImbalanceReport) -> list[str]:
         *_cut_to_width(f"Imbalance report on class {line.name!r}"),
         f"{_size(report)}; positive: {counts['support']}, prevalence "
         f"{_share(line.values['prevalence'])}",
-        *_hint_at_the_rare_class(line),
+        *_hints(line),
         "",
         f"{'':28}{'value':>10}{'chance':>10}",
     ]
@@ -111,10 +113,15 @@ def _text_of_two(report: ImbalanceReport) -> list[str]:
     ]
 
 
-def _hint_at_the_rare_class(line: ReportLine) -> list[str]:
-    if not line.values["prevalence"] > 0.5:
-        return []
-    return ["This is the more frequent class; pos_label names the other (with its probabilities)."]
+def _hints(line: ReportLine) -> list[str]:
+    """Say what may be a slip: which class it is, and whose probabilities these are."""
+    hints = []
+    if line.values["prevalence"] > 0.5:
+        hints.append("This is the more frequent class; pos_label=... reports on the other.")
+    is_sure = line.values["support"] >= _ENOUGH_ROWS
+    if is_sure and line.values["roc_auc"] < _WORSE_THAN_CHANCE:
+        hints.append("It ranks worse than chance: are these the probabilities of the other class?")
+    return hints
 
 
 def _text_of_metrics(line: ReportLine, metrics: Mapping[str, str]) -> list[str]:

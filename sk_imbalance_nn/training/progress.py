@@ -167,16 +167,17 @@ class ProgressLine(keras.callbacks.Callback):
         return self._best.best_epoch
 
     def _summary(self) -> str:
-        n_epochs = self._epoch - self._first + 1
+        n_epochs, wanted = self._epoch - self._first + 1, self._epochs - self._first
         seconds = 0.0 if self._began is None else time.perf_counter() - self._began
-        text = f"{n_epochs} epoch{'s' if n_epochs > 1 else ''} in {_duration(seconds)}"
-        parts = [
+        count = f"{n_epochs}" if n_epochs == wanted else f"{n_epochs} of {wanted}"
+        parts = [f"{count} epoch{'s' if wanted > 1 else ''} in {_duration(seconds)}"]
+        parts += [
             f"{name} {_number(self._logs[name])}" for name in self._names() if name in self._logs
         ]
         best = self._best
         if best is not None and best.best_epoch > 0:
-            parts.append(f"kept epoch {best.best_epoch} with {_number(best.best_score)}")
-        return "  ".join([text, *parts])
+            parts.append(f"kept epoch {best.best_epoch} ({_number(best.best_score)})")
+        return "  ".join(parts)
 
     def _names(self) -> list[str]:
         """Return what of the logs is shown: the loss, and the score or else the validation loss."""
