@@ -1518,11 +1518,16 @@ def test_costs_may_name_the_classes():
 def test_costs_in_the_wrong_order_are_noticed():
     """Of 'fraud' and 'ok' the first is the rare one, and a matrix for 0 and 1 is upside down."""
     with pytest.warns(UserWarning, match=r"in the order of the classes.*cheaper to miss 'fraud'"):
-        tuned(cost_matrix=[[0, 1], [20, 0]], pos_label="fraud").fit(X, NAMES)
-    meant = {("fraud", "ok"): 1, ("ok", "fraud"): 20}
-    for costs in (meant, [[0, 20], [1, 0]]):
-        tuned(cost_matrix=costs, pos_label="fraud").fit(X, NAMES)
-    tuned(cost_matrix=[[0, 20], [1, 0]]).fit(X, y)
+        tuned(cost_matrix=[[0, 1], [2, 0]], pos_label="fraud").fit(X, NAMES)
+    meant = {("fraud", "ok"): 1, ("ok", "fraud"): 2}
+    framed = pd.DataFrame([[0, 2], [1, 0]], index=["ok", "fraud"], columns=["ok", "fraud"])
+    found = [
+        tuned(cost_matrix=costs, pos_label="fraud").fit(X, NAMES).best_threshold_
+        for costs in (meant, framed)
+    ]
+    assert found[0] == found[1]
+    tuned(cost_matrix=[[0, 2], [1, 0]], pos_label="fraud").fit(X, NAMES)
+    tuned(cost_matrix=[[0, 2], [1, 0]]).fit(X, y)
 
 
 def test_rules_that_hardly_find_the_rarer_class_are_noticed():
