@@ -1,6 +1,7 @@
 """Draw the pictures of the guide and the README: ``python docs/pictures.py``.
 
-The dashboard is what the README's first block draws; the others show the same classifier.
+The dashboard is what the README's first block draws; the others show the same classifier, and its
+network with a validation split.
 """
 
 import os
@@ -19,6 +20,7 @@ IMAGES = DOCS / "images"
 def main() -> None:
     """Run the README's first block, and draw."""
     from matplotlib import pyplot
+    from sklearn.base import clone
 
     from sk_imbalance_nn import (
         ScoreDistributionDisplay,
@@ -34,8 +36,10 @@ def main() -> None:
         os.chdir(DOCS)
     names["dashboard"].figure_.savefig(IMAGES / "dashboard.png", dpi=90)
     tuned, X, y = names["tuned"], names["X_test"], names["y_test"]
+    training = names["X_train"], names["y_train"]
     figure, axes = pyplot.subplots(1, 3, figsize=(13, 3.8), layout="constrained")
-    TrainingHistoryDisplay.from_estimator(tuned, ax=axes[0])
+    stopped = clone(tuned.estimator).set_params(early_stopping=True, validation_split=0.2)
+    TrainingHistoryDisplay.from_estimator(stopped.fit(*training), ax=axes[0])
     ThresholdCurveDisplay.from_estimator(tuned, X, y, ax=axes[1])
     ScoreDistributionDisplay.from_estimator(tuned, X, y, ax=axes[2])
     figure.savefig(IMAGES / "displays.png", dpi=90)

@@ -55,15 +55,14 @@ def mark(ax: Axes, place: float | None, label: str, color: str, style: str) -> A
     return ax.axvline(place, color=color, linestyle=style, label=label, zorder=2)
 
 
-def add_legend(ax: Axes, *others: Axes | None) -> None:
+def add_legend(ax: Axes, *others: Axes | None, loc: str | None = None) -> None:
     """Explain what stands on the axes, and on others that share their place."""
     sharing = [each for each in (ax, *others) if each is not None]
     handles = [handle for each in sharing for handle in each.get_legend_handles_labels()[0]]
     width = ax.get_window_extent().width / ax.figure.dpi
     size = "x-small" if width < _NARROW else "small"
-    has_curves = any(each.get_lines() for each in sharing) and not ax.patches
     # matplotlib's "best" place would look at one of the axes alone, and not at dots.
-    loc = _emptiest_place(sharing) if has_curves else "best"
+    loc = _emptiest_place(sharing) if loc is None else loc
     ax.legend(handles=handles, loc=loc, fontsize=size, handlelength=1.6, framealpha=0.8)
 
 
@@ -86,9 +85,9 @@ def _points_on(line: Any, ax: Axes) -> Any:
     at = np.clip(at, -0.1, 1.1)  # on a logarithmic axis zero lies far below
     if len(at) == 1:  # a dot matters more than what it stands on
         return np.repeat(at, _WEIGHT_OF_DOTS, axis=0)
-    way = np.concatenate([[0.0], np.hypot(*np.diff(at, axis=0).T).cumsum()])
-    if len(at) <= 2 or not np.isfinite(way[-1]):  # of straight lines there is as much everywhere
+    if np.ptp(at[:, 0]) == 0:  # of a vertical line there is as much everywhere
         return np.empty((0, 2))
+    way = np.concatenate([[0.0], np.hypot(*np.diff(at, axis=0).T).cumsum()])
     places = np.linspace(0, way[-1], 400)
     return np.stack([np.interp(places, way, values) for values in at.T], axis=1)
 

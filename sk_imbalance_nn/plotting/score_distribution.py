@@ -233,7 +233,7 @@ class ScoreDistributionDisplay:
             least = np.min(self.counts, where=np.asarray(self.counts) > 0, initial=1.0)
             ax.set_ylim(bottom=least / 2)
         ax.set(xlabel=self.score_name, ylabel="rows")
-        add_legend(ax)
+        add_legend(ax, loc="best")
         self.ax_, self.figure_ = ax, ax.figure
         return self
 
