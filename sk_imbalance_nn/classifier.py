@@ -135,7 +135,8 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
         Draws the weights, the validation rows, the order of the rows and dropout. An integer
         gives the same network to the bit each time.
     verbose : {0, 1, 2}, default=0
-        Silence, a progress bar with the validation score, or a line an epoch.
+        Silence; one line with the epoch, the time left, the loss and the validation score, written
+        over on a terminal and in a notebook, and written once elsewhere; or a line an epoch.
     **kwargs
         Routed parameters, and arguments for the builder.
 

@@ -142,10 +142,9 @@ class ThresholdOptimizerCV(
     cost_matrix : array-like of shape (n_classes, n_classes), or dict, default=None
         What a row of each class (rows, in the order of ``classes_``) costs when it is predicted
         as each class (columns); negative costs are gains. A DataFrame is read by the names of its
-        rows and columns. A dict names the classes too, and leaves out
-        what costs nothing: ``{("fraud", "ok"): 20, ("ok", "fraud"): 1}`` for a missed fraud and a
-        false alarm. The mean cost is then minimised, in place of `scoring`, unless the constraint
-        bounds it.
+        rows and columns. A dict names the classes too, and leaves out what costs nothing:
+        ``{("fraud", "ok"): 20, ("ok", "fraud"): 1}`` for a missed fraud and a false alarm. The mean
+        cost is then minimised, in place of `scoring`, unless the constraint bounds it.
     pos_label : int, float, bool or str, default=None
         The positive class. By default that of the scorer, which is 1 for most; where it does not
         matter, the second class.
