@@ -1,6 +1,7 @@
 """Loading TensorFlow says nothing of its own, hides nothing of others, and obeys the user."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -38,9 +39,8 @@ def test_nothing_is_written_while_tensorflow_starts(script, expected):
 
 
 def test_whoever_asks_for_the_messages_gets_them():
-    assert "cpu_feature_guard" in errors_of(
-        "import sk_imbalance_nn.losses", TF_CPP_MIN_LOG_LEVEL="0"
-    )
+    messages = errors_of("import sk_imbalance_nn.losses", TF_CPP_MIN_LOG_LEVEL="0")
+    assert re.search(r"^[IWE].*\.cc:\d+\]", messages, re.MULTILINE)
 
 
 KNOWN = [
