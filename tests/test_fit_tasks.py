@@ -141,7 +141,6 @@ def test_a_failed_fit_leaves_no_callback_open():
 
 
 def test_progress_bars_run_through(capsys):
-    pytest.importorskip("rich")
     tuned = ThresholdOptimizerCV(BalancedKerasClassifier(**SMALL), cv=2)
     tuned.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X, Y)
     assert "BalancedKerasClassifier - fit" in capsys.readouterr().out
