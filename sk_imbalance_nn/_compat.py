@@ -42,7 +42,7 @@ except ImportError:  # before scikit-learn 1.9
 
 try:
     from sklearn.utils._repr_html.estimator import _VisualBlock as VisualBlock
-except ImportError:  # before scikit-learn 1.8
+except ImportError:  # before scikit-learn 1.7
     from sklearn.utils._estimator_html_repr import _VisualBlock as VisualBlock
 
 

@@ -140,5 +140,10 @@ def test_durations(seconds, text):
     assert progress._duration(seconds) == text
 
 
+@pytest.mark.parametrize("value", ["hi", [[1], [1, 2]], None, {"a": 1}])
+def test_what_is_no_number_is_written_as_it_is(value):
+    assert progress._number(value) in (str(value), "nan")
+
+
 def test_metrics_of_several_numbers_are_written_too():
     assert progress._number(np.array([0.12345, 2])) == "[0.1234 2.    ]"

@@ -1538,6 +1538,16 @@ def test_rules_that_hardly_find_the_rarer_class_are_noticed():
         tuned(cost_matrix=[[0, 500], [1, 0]]).fit(X, y)
 
 
+def test_rules_are_not_called_cheap_where_costs_are_a_bound_or_the_rarer_class_is_missing():
+    """Warnings are errors: there is none here but that of few rows."""
+    dear_alarms = [[0, 500], [1, 0]]
+    tuned(scoring="precision", constraint="cost <= 5", cost_matrix=dear_alarms).fit(X, y)
+    prefit = tuned(clone(LINEAR).fit(X, y), cv="prefit", refit=False, cost_matrix=dear_alarms)
+    with pytest.warns(UserWarning) as caught:
+        prefit.fit(X[y == 0], y[y == 0])
+    assert [str(each.message)[:16] for each in caught] == ["Only 0 rows of c"]
+
+
 @pytest.mark.parametrize("aggregate", ["pooled", "mean"])
 @pytest.mark.parametrize("params", [{}, {"thresholds": 20}, {"thresholds": GRID}], ids=str)
 def test_the_curve_is_a_table(params, aggregate):

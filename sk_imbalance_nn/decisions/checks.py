@@ -166,7 +166,9 @@ def warn_of_order(task: Task, cost_matrix: Any) -> None:
         If two classes have names, and calling the rarer one the other costs less than the reverse.
     """
     target, matrix = task.target, task.cost_matrix
-    has_names = isinstance(cost_matrix, Mapping) or hasattr(cost_matrix, "loc")
+    has_names = isinstance(cost_matrix, Mapping) or (
+        hasattr(cost_matrix, "loc") and hasattr(cost_matrix, "columns")
+    )
     if matrix is None or has_names or target.kind != BINARY:
         return
     labels = target.classes.tolist()
@@ -201,13 +203,14 @@ def warn_of_silence(choice: Choice, rows: ScoredRows, task: Task) -> None:
     Warns
     -----
     UserWarning
-        For two classes with costs, if fewer than one in twenty are found.
+        For two classes, if costs of classes are minimised and fewer than one in twenty are found.
     """
-    if task.cost_matrix is None or task.target.kind != BINARY:
+    minimises = task.cost_matrix is not None and task.goal.name == "cost"
+    if not minimises or task.target.kind != BINARY:
         return
     rare = int(np.bincount(rows.target, minlength=2).argmin())
     is_found = choice.rule.decide(rows.scores)[rows.target == rare] == rare
-    if is_found.mean() < _LEAST_FOUND:
+    if is_found.sum() < _LEAST_FOUND * len(is_found):
         labels = task.target.classes.tolist()
         name = labels[task.positive if rare == 1 else 1 - task.positive]
         warnings.warn(

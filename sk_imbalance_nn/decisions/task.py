@@ -193,7 +193,7 @@ def _matrix_of(given: Any, classes: npt.NDArray[Any]) -> Values | None:
     """Read costs of classes in any of the forms that they may have."""
     if isinstance(given, Mapping):
         given = matrix_of_named(given, classes)
-    elif hasattr(given, "loc"):
+    elif hasattr(given, "loc") and hasattr(given, "columns"):  # polars has no names of rows
         given = matrix_of_frame(given, classes)
     return None if given is None else check_cost_matrix(given, len(classes))
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 # More points than a screen is wide only take time.
 _MOST_POINTS = 2_000
+_SHADE = {"alpha": 0.2, "linewidth": 0, "step": "mid"}
 _LABELS = {"neg_cost": "mean cost, negative"}
 # Where so many rows are alarms, nobody would put a threshold.
 _FLOOD = 0.25
@@ -274,6 +275,7 @@ class ThresholdCurveDisplay:
         *,
         best_threshold: float | None = None,
         default_threshold: float | None = None,
+        threshold_interval: tuple[float, float] | None = None,
         score_name: str | None = None,
         pos_label: Any = None,
         ax: Axes | None = None,
@@ -290,6 +292,8 @@ class ThresholdCurveDisplay:
             The one that was chosen.
         default_threshold : float, default=None
             The one that would hold without tuning.
+        threshold_interval : tuple of (float, float), default=None
+            Where the chosen one lies in 95 % of bootstrap draws.
         score_name : str, default=None
             What the objective is called.
         pos_label : object, default=None
@@ -308,6 +312,7 @@ class ThresholdCurveDisplay:
             **columns_of(cv_results),
             best_threshold=best_threshold,
             default_threshold=default_threshold,
+            threshold_interval=threshold_interval,
             score_name=score_name,
             pos_label=pos_label,
         )
@@ -335,40 +340,11 @@ class ThresholdCurveDisplay:
         """
         ax = axes_to_draw_on(ax)
         kept = self._kept()
-        where, scores = np.asarray(self.thresholds)[kept], np.asarray(self.scores)[kept]
+        where = np.asarray(self.thresholds)[kept]
         name = "objective" if self.score_name is None else self.score_name
         name = _LABELS.get(name, name)
-        (self.line_,) = ax.plot(
-            where, scores, color=SCORE, label=name, zorder=3, drawstyle="steps-mid"
-        )
-        self.band_ = None
-        if self.std_scores is not None and np.any(self.std_scores):
-            spread = np.asarray(self.std_scores)[kept]
-            self.band_ = ax.fill_between(
-                where,
-                scores - spread,
-                scores + spread,
-                color=SCORE,
-                alpha=0.2,
-                linewidth=0,
-                step="mid",
-                label="± 1 s.d.",
-            )
-        self.forbidden_ = None
-        if self.meets_constraint is not None:
-            forbidden = ~np.asarray(self.meets_constraint, dtype=bool)[kept]
-            self.forbidden_ = ax.fill_between(
-                where,
-                0,
-                1,
-                where=forbidden,
-                transform=ax.get_xaxis_transform(),
-                color=DEFAULT,
-                alpha=0.2,
-                linewidth=0,
-                step="mid",
-                label="constraint not met",
-            )
+        self._plot_scores(ax, where, kept, name)
+        self.forbidden_ = self._shade_forbidden(ax, where, kept)
         self.interval_ = self._shade_interval(ax)
         is_default = self.best_threshold == self.default_threshold
         said, default = ("threshold", None) if is_default else ("chosen", self.default_threshold)
@@ -383,6 +359,25 @@ class ThresholdCurveDisplay:
         add_legend(ax, self.alarm_ax_)
         self.ax_, self.figure_ = ax, ax.figure
         return self
+
+    def _plot_scores(self, ax: Axes, where: Any, kept: npt.NDArray[np.intp], name: str) -> None:
+        scores = np.asarray(self.scores)[kept]
+        (self.line_,) = ax.plot(
+            where, scores, color=SCORE, label=name, zorder=3, drawstyle="steps-mid"
+        )
+        self.band_ = None
+        if self.std_scores is not None and np.any(self.std_scores):
+            spread = np.asarray(self.std_scores)[kept]
+            shade = {**_SHADE, "color": SCORE, "label": "± 1 s.d."}
+            self.band_ = ax.fill_between(where, scores - spread, scores + spread, **shade)
+
+    def _shade_forbidden(self, ax: Axes, where: Any, kept: npt.NDArray[np.intp]) -> Any:
+        if self.meets_constraint is None:
+            return None
+        forbidden = ~np.asarray(self.meets_constraint, dtype=bool)[kept]
+        shade = {**_SHADE, "color": DEFAULT, "label": "constraint not met"}
+        whole = ax.get_xaxis_transform()
+        return ax.fill_between(where, 0, 1, where=forbidden, transform=whole, **shade)
 
     def _shade_interval(self, ax: Axes) -> Any:
         if self.threshold_interval is None or not np.isfinite(self.threshold_interval).all():

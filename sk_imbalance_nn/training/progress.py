@@ -152,9 +152,8 @@ class ProgressLine(keras.callbacks.Callback):
             parts.append(f"{'at most ' if best is not None else ''}{_duration(left)} left")
         shown = logs if everything else (name for name in self._names() if name in logs)
         parts += [f"{name} {_number(logs[name])}" for name in shown]
-        if best is not None and not everything and self._best_epoch(logs, done) > 0:
-            parts.append(f"best: epoch {self._best_epoch(logs, done)}")
-        return parts
+        best_epoch = 0 if best is None or everything else self._best_epoch(logs, done)
+        return [*parts, f"best: epoch {best_epoch}"] if best_epoch > 0 else parts
 
     def _best_epoch(self, logs: Mapping[str, Any], done: float) -> int:
         """Return the best epoch so far; the last one is not taken in before it was shown."""
@@ -210,8 +209,9 @@ def _rewrites_lines(stream: Any) -> bool:
 
 def _number(value: Any) -> str:
     """Write a quantity of the logs, into which callbacks may put anything."""
-    numbers = np.asarray(value)
-    if numbers.dtype.kind not in "biuf":
+    try:
+        numbers = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
         return str(value)
     return f"{float(numbers):.4g}" if numbers.ndim == 0 else str(np.round(numbers, 4))
 
