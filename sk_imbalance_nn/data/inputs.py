@@ -20,7 +20,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
+from sk_imbalance_nn.data import tables
 from sk_imbalance_nn.data.memory_map import MappedColumns, is_mapped, read_rows
+from sk_imbalance_nn.data.tables import FROM_DTYPE, encode_table, is_table, learn_categories
 
 # Floats of other widths become float32; integers and booleans stay as they are (an image of
 # uint8 takes a quarter of the memory) until a batch of them is handed to the network.
@@ -30,36 +32,59 @@ _DTYPES = [
     np.uint8, np.uint16, np.uint32, np.uint64,
 ]  # fmt: skip
 _CHECKED_BYTES = 16 * 2**20
+_OR_AS_IT_IS = "; the default network (model=None) takes them as they are"
 
 
-def validate_inputs(estimator: Any, X: Any, *, reset: bool) -> Any:
+def validate_inputs(
+    estimator: Any,
+    X: Any,
+    *,
+    reset: bool,
+    as_table: bool = False,
+    categorical_features: Any = FROM_DTYPE,
+) -> Any:
     """Check ``X`` as scikit-learn does, and remember or compare its columns.
 
     Parameters
     ----------
     estimator : estimator
-        Takes ``n_features_in_``, ``feature_names_in_``, ``X_shape_`` and ``X_dtype_``.
+        Takes ``n_features_in_``, ``feature_names_in_``, ``X_shape_`` and ``X_dtype_``, and of a
+        table ``categories_``.
     X : array-like of any rank from 2, DataFrame, sparse matrix, or dict of arrays
         The rows to learn from or to predict.
     reset : bool
         True in `fit`: remember; False elsewhere: compare.
+    as_table : bool, default=False
+        Whether what has rows and columns may hold text and gaps, which `encode_table` turns into
+        places and NaN. Dicts of arrays and arrays of another rank are checked as ever.
+    categorical_features : "from_dtype", or list of names or positions, or mask
+        As `learn_categories` takes it, for a table in `fit`.
 
     Returns
     -------
     ndarray, CSR matrix, or dict of them
         Finite numbers; floats are float32. A memory-mapped array is returned itself, in its own
-        type, after it was read once, a chunk at a time.
+        type, after it was read once, a chunk at a time. A table is float32, with NaN for gaps.
 
     Raises
     ------
     ValueError
-        For NaN, infinity, complex numbers, empty arrays, and shapes that differ from `fit`'s.
+        For NaN, infinity, complex numbers, empty arrays, and shapes that differ from `fit`'s. In
+        a table NaN is none of them, but text is in a column that held numbers in `fit`.
     TypeError
-        For entries that are no numbers.
+        For entries that are no numbers; in a table for those that are neither numbers nor text.
     """
+    if reset:
+        # Another kind of input may have been fitted before.
+        vars(estimator).pop("categories_", None)
     # SciPy's dictionary-of-keys matrices are mappings too.
     if isinstance(X, Mapping) and not sparse.issparse(X):
         X = _check_mapping(X)
+    elif as_table and is_table(table := tables.as_table(X)):
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        if reset:
+            estimator.categories_ = learn_categories(table, categorical_features)
+        X = encode_table(table, getattr(estimator, "categories_", [None] * table.shape[1]))
     else:
         with _columns_named(X):
             checked = validate_data(
@@ -88,13 +113,14 @@ def _columns_named(X: Any) -> Iterator[None]:
             raise ValueError(
                 f"X holds text{where} ({error}), and a network reads numbers: put a "
                 "ColumnTransformer with a OneHotEncoder(handle_unknown='ignore') before it, in a "
-                "Pipeline."
+                f"Pipeline{_OR_AS_IT_IS}."
             ) from error
         if "contains NaN" in str(error):
             where = _names_of_columns(X, _has_nan)
             raise ValueError(
                 f"Input X contains NaN{where}, and a network reads numbers: put a "
-                "SimpleImputer(add_indicator=True) before it, in a Pipeline, or drop such rows."
+                "SimpleImputer(add_indicator=True) before it, in a Pipeline, or drop such "
+                f"rows{_OR_AS_IT_IS}."
             ) from error
         raise
 

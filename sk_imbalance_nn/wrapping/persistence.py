@@ -35,7 +35,7 @@ _LOSSES = {kind.__name__: kind for kind in (*NAMED_LOSSES.values(), WeightedCros
 _ARRAY_KINDS = "biufUSO"
 # The network has a file of its own, and callbacks belong to one fit.
 _NOT_WRITTEN = {"model_", "callbacks_"}
-_PRIVATE = {"_balance", "_build_seed", "_head", "_rng", "_split_seed"}
+_PRIVATE = {"_balance", "_build_seed", "_head", "_oof_calibration", "_rng", "_split_seed"}
 
 
 class NotSaved:
@@ -177,8 +177,8 @@ def plain(value: Any) -> Any:
     Parameters
     ----------
     value : object
-        None, numbers, text, arrays of them, slices, dtypes, random generators, lists, tuples and
-        dicts of these, and the few classes of this package that hold them.
+        None, numbers, text, bytes, arrays of them, slices, dtypes, random generators, lists,
+        tuples and dicts of these, and the few classes of this package that hold them.
 
     Returns
     -------
@@ -197,6 +197,8 @@ def plain(value: Any) -> Any:
     """
     if value is None or type(value) in (bool, int, float, str):
         return value
+    if type(value) is bytes:
+        return {"bytes": value.decode("latin-1")}
     if isinstance(value, list):
         return [plain(part) for part in value]
     if type(value) is tuple:
@@ -250,6 +252,8 @@ def restored(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     match value:
+        case {"bytes": text}:
+            return text.encode("latin-1")
         case {"tuple": parts}:
             return tuple(map(restored, parts))
         case {"set": parts}:
