@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -43,6 +44,11 @@ from sk_imbalance_nn.decisions.choice import (
     Search,
     choose,
     threshold_curve,
+)
+from sk_imbalance_nn.decisions.offered_scores import (
+    offered_scores,
+    refuse_lost_classes,
+    refuse_without_scores,
 )
 from sk_imbalance_nn.decisions.out_of_fold import (
     OutOfFold,
@@ -148,11 +154,12 @@ class ThresholdOptimizerCV(
     pos_label : int, float, bool or str, default=None
         The positive class. By default that of the scorer, which is 1 for most; where it does not
         matter, the second class.
-    cv : int, float, cross-validation generator, iterable or "prefit", default=None
+    cv : int, float, cross-validation generator, iterable, "prefit" or "oof", default=None
         None and integers mean stratified folds, 5 by default (for labels too); a float a single
         stratified validation part of that size; "prefit" that the estimator is fitted and all
         rows are there to tune on. Rows that it was fitted on give thresholds that are too good
-        to be true.
+        to be true. "oof" fits the estimator once, on all rows, and tunes on the out-of-fold
+        scores that it then offers of them, as forests with ``oob_score=True`` do; see Notes.
     refit : bool, default=True
         Whether to fit the estimator on all rows in the end. False needs a single split, whose
         model is then kept, or ``cv="prefit"``.
@@ -163,7 +170,7 @@ class ThresholdOptimizerCV(
     store_cv_results : bool, default=False
         Whether to keep the whole curve as ``cv_results_``.
     verbose : int, default=0
-        From 1 on, a line for each fold; from 2 on, joblib's messages too.
+        From 1 on, a line for each fold, or the one fit; from 2 on, joblib's messages too.
 
     Attributes
     ----------
@@ -248,6 +255,17 @@ class ThresholdOptimizerCV(
     starts. The result is a local optimum; it is never worse than the plain argmax on the scores
     that it was tuned on.
 
+    ``cv="oof"`` saves the fits of folds where the fitted estimator scores each row of X by parts of
+    itself that have not seen it. On the scale of ``predict_proba`` it has them as ``oof_proba_``,
+    or as ``oob_decision_function_`` (scikit-learn's forests and bagging); on that of
+    ``decision_function`` as ``oof_decision_function_``. Rows without a score are NaN, and are left
+    out of the tuning. ``oof_folds_``, of shape (n_samples,), numbers the fold of each row, with -1
+    for none; without it all rows are one fold. The classifier may be the last step of a Pipeline
+    without samplers, or what a search found to be best. The steps before it were fitted on all
+    rows, then: those that look at y, such as a selection of features or target encoding, make the
+    scores too good, and so does the choice of a search; those that do not, such as scalers, hardly
+    do. Rows that belong together, or follow each other in time, need a splitter as `cv`.
+
     References
     ----------
     .. [1] Breiman, Friedman, Olshen, Stone (1984). Classification and regression trees, section
@@ -296,7 +314,7 @@ class ThresholdOptimizerCV(
         "pos_label": [Real, str, "boolean", None],
         "cv": [
             "cv_object",
-            StrOptions({"prefit"}),
+            StrOptions({"prefit", "oof"}),
             Interval(RealNotInt, 0.0, 1.0, closed="neither"),
         ],
         "refit": ["boolean"],
@@ -420,16 +438,25 @@ class ThresholdOptimizerCV(
             )
         if self._is_prefit and self.refit:
             raise ValueError("When cv='prefit', refit cannot be True; pass refit=False.")
+        if self._is_oof and not self.refit:
+            raise ValueError(
+                "When cv='oof', refit cannot be False: the one fit is that on all rows; leave "
+                "refit=True."
+            )
 
     @property
     def _is_prefit(self) -> bool:
         return isinstance(self.cv, str) and self.cv == "prefit"
 
+    @property
+    def _is_oof(self) -> bool:
+        return isinstance(self.cv, str) and self.cv == "oof"
+
     def _n_parts(self) -> int:
         """Return what a fit is made of: the folds together, and the classifier of all rows."""
         if self._is_prefit:
             return 0
-        return 1 if self._is_bayes else 1 + bool(self.refit)
+        return 1 if self._is_bayes or self._is_oof else 1 + bool(self.refit)
 
     @property
     def _is_bayes(self) -> bool:
@@ -479,6 +506,8 @@ class ThresholdOptimizerCV(
         if self._is_prefit:
             refuse_missing(task, [np.arange(len(task.target.codes))], weight, self.aggregate)
             return score_by(self.estimator, X, task.response)
+        if self._is_oof:
+            return self._offered(X, y, task, routed.estimator.fit, weight, whole)
         splits = self._splits(X, y, task.target, routed.splitter.split)
         refuse_folds_of_one_class(task.target, splits)
         refuse_missing(task, [test for _, test in splits], weight, self.aggregate)
@@ -493,6 +522,34 @@ class ThresholdOptimizerCV(
             verbose=self.verbose,
             whole=whole,
         )
+
+    def _offered(
+        self,
+        X: Any,
+        y: Any,
+        task: Task,
+        params: Mapping[str, Any],
+        weight: npt.NDArray[Any] | None,
+        whole: FitTask,
+    ) -> OutOfFold:
+        """Fit once, on all rows, and take the scores of rows that the classifier then offers."""
+        n_rows = len(task.target.codes)
+        advice = "give cv=5, which stratifies and scores all rows"
+        refuse_without_scores(self.estimator, task.response.method)
+        refuse_missing(task, [np.arange(n_rows)], weight, "pooled", advice)
+        start = time.perf_counter()
+        estimator = self._refitted(X, y, params, whole)
+        found = offered_scores(estimator, task.response, n_rows)
+        refuse_lost_classes(task.target, found)
+        groups = [found.rows[found.fold == number] for number in range(found.n_folds)]
+        refuse_missing(task, groups, weight, self.aggregate, advice)
+        if self.verbose > 0:
+            seconds = time.perf_counter() - start
+            print(
+                f"[ThresholdOptimizerCV] one fit: fitted {n_rows} rows, {len(found.rows)} of them "
+                f"with scores, {seconds:.1f} s"
+            )
+        return found
 
     def _splits(self, X: Any, y: Any, target: Target, params: Mapping[str, Any]) -> Splits:
         """Return the rows to fit on and to score, of each fold."""
@@ -539,7 +596,7 @@ class ThresholdOptimizerCV(
         self, X: Any, y: Any, found: OutOfFold, params: Mapping[str, Any], whole: FitTask
     ) -> Any:
         """Return the fitted classifier that the rule will serve."""
-        if self._is_prefit or not self.refit:
+        if self._is_prefit or self._is_oof or not self.refit:
             return found.model
         return self._refitted(X, y, params, whole)
 

@@ -8,6 +8,7 @@ import sklearn
 from helpers import assert_same_network
 from sklearn.base import clone
 from sklearn.datasets import make_classification
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score, make_scorer, roc_auc_score
 from sklearn.model_selection import GridSearchCV
@@ -115,6 +116,15 @@ def test_a_threshold_has_folds_and_a_refit():
     ThresholdOptimizerCV(LogisticRegression(), cv=2).set_callbacks(recorder).fit(X, Y)
     folds = ["fit/cross-validation/fold"] * 2
     assert recorder.ended() == [*folds, "fit/cross-validation", "fit/refit", "fit"]
+    assert recorder.open == 0
+
+
+def test_a_threshold_on_offered_scores_has_one_fit():
+    recorder = Recorder()
+    recorder.max_propagation_depth = 0
+    forest = RandomForestClassifier(30, oob_score=True, random_state=0)
+    ThresholdOptimizerCV(forest, cv="oof").set_callbacks(recorder).fit(X, Y)
+    assert recorder.ended() == ["fit/refit", "fit"]
     assert recorder.open == 0
 
 

@@ -76,7 +76,11 @@ def check_thresholds(given: Any, task: Task, is_called: bool) -> Any:
 
 
 def refuse_missing(
-    task: Task, groups: Sequence[Codes], weight: Values | None, aggregate: str
+    task: Task,
+    groups: Sequence[Codes],
+    weight: Values | None,
+    aggregate: str,
+    advice: str = "use a stratified splitter",
 ) -> None:
     """Refuse rows to tune on in which the objective or the bound is undefined.
 
@@ -90,6 +94,8 @@ def refuse_missing(
         Weights of all rows in the objective.
     aggregate : {"pooled", "mean"}
         How folds are put together.
+    advice : str, default="use a stratified splitter"
+        The nearest cure.
 
     Raises
     ------
@@ -111,7 +117,7 @@ def refuse_missing(
             name = task.target.classes.tolist()[int(counts.argmin())]
             raise ValueError(
                 f"There is no row of class {name!r} in {where}, so {task.goal.name} is undefined "
-                f"there; use a stratified splitter, {cure}."
+                f"there; {advice}, {cure}."
             )
 
 

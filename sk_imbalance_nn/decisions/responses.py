@@ -115,55 +115,50 @@ class Response:
         ndarray of shape (n, n_classes) or (n, n_labels)
             Scores.
         """
-        return responses(estimator, X, self.method, self.kind, self.classes)
+        return self.read(getattr(estimator, self.method)(X), estimator, self.method)
 
+    def read(self, raw: Any, estimator: Any, source: str) -> Values:
+        """Give scores a column for each class that there is.
 
-def responses(estimator: Any, X: Any, method: str, kind: str, classes: npt.NDArray[Any]) -> Values:
-    """Return a fitted classifier's scores, with a column for each class that there is.
+        Parameters
+        ----------
+        raw : array-like, or list of array-like
+            What the estimator said.
+        estimator : object
+            The classifier, fitted; it may not know all classes.
+        source : str
+            Its method or attribute that said it, for errors.
 
-    Parameters
-    ----------
-    estimator : object
-        The classifier.
-    X : array-like
-        Rows.
-    method : {"predict_proba", "decision_function"}
-        Where scores come from.
-    kind : {"binary", "multiclass", "multilabel"}
-        Type of the target.
-    classes : ndarray of shape (n_classes,)
-        All classes, sorted; some may be unknown to the estimator. Unused for labels.
+        Returns
+        -------
+        ndarray of shape (n, n_classes) or (n, n_labels), float64
+            Probabilities of 0, and scores of minus infinity, for classes that the estimator does
+            not know.
 
-    Returns
-    -------
-    ndarray of shape (n, n_classes) or (n, n_labels), float64
-        Probabilities of 0, and scores of minus infinity, for classes that the estimator does not
-        know.
-
-    Raises
-    ------
-    ValueError
-        If there are NaNs, or the shape does not fit the classes.
-    """
-    raw = getattr(estimator, method)(X)
-    if kind == MULTILABEL:
-        return _checked(_label_scores(raw, estimator), estimator, method)
-    scores = _checked(np.asarray(raw, dtype=np.float64), estimator, method)
-    known = np.asarray(estimator.classes_)
-    _refuse_pairs(estimator, method, len(known))
-    if scores.ndim == 1 and len(known) == 2:
-        scores = np.stack([-scores, scores], axis=1)
-    if scores.ndim != 2 or scores.shape[1] != len(known):
-        raise ValueError(
-            f"{type(estimator).__name__}.{method} gave the shape {scores.shape} for {len(known)} "
-            "classes; one column for each is needed (of SVC: decision_function_shape='ovr')."
-        )
-    if np.array_equal(known, classes):
-        return scores
-    missing = 0.0 if method == PROBABILITY else -np.inf
-    filled = np.full((len(scores), len(classes)), missing)
-    filled[:, np.searchsorted(classes, known)] = scores
-    return filled
+        Raises
+        ------
+        ValueError
+            If there are NaNs, or the shape does not fit the classes.
+        """
+        if self.kind == MULTILABEL:
+            return _checked(_label_scores(raw, estimator), estimator, source)
+        scores = _checked(np.asarray(raw, dtype=np.float64), estimator, source)
+        known = np.asarray(estimator.classes_)
+        _refuse_pairs(estimator, self.method, len(known))
+        if scores.ndim == 1 and len(known) == 2:
+            scores = np.stack([-scores, scores], axis=1)
+        if scores.ndim != 2 or scores.shape[1] != len(known):
+            raise ValueError(
+                f"{type(estimator).__name__}.{source} gave the shape {scores.shape} for "
+                f"{len(known)} classes; one column for each is needed (of SVC: "
+                "decision_function_shape='ovr')."
+            )
+        if np.array_equal(known, self.classes):
+            return scores
+        missing = 0.0 if self.method == PROBABILITY else -np.inf
+        filled = np.full((len(scores), len(self.classes)), missing)
+        filled[:, np.searchsorted(self.classes, known)] = scores
+        return filled
 
 
 def _refuse_pairs(estimator: Any, method: str, n_classes: int) -> None:
@@ -191,7 +186,7 @@ def _label_scores(raw: Any, estimator: Any) -> Values:
     return np.stack(columns, axis=1)
 
 
-def _checked(scores: Values, estimator: Any, method: str) -> Values:
+def _checked(scores: Values, estimator: Any, source: str) -> Values:
     if np.isnan(scores).any():
-        raise ValueError(f"{type(estimator).__name__}.{method} gave NaN; no decision can be made.")
+        raise ValueError(f"{type(estimator).__name__}.{source} gave NaN; no decision can be made.")
     return scores
