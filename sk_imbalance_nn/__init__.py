@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from sk_imbalance_nn.balancing.class_weight import effective_number_weights
     from sk_imbalance_nn.balancing.priors import correct_prior
     from sk_imbalance_nn.classifier import BalancedKerasClassifier
+    from sk_imbalance_nn.networks.encoding import TableEncoding
     from sk_imbalance_nn.networks.heads import output_layer
     from sk_imbalance_nn.plotting.dashboard import ImbalanceDashboard, plot_imbalance_dashboard
     from sk_imbalance_nn.plotting.score_distribution import ScoreDistributionDisplay
@@ -29,6 +30,7 @@ __all__ = [
     "BalancedKerasClassifier",
     "ImbalanceDashboard",
     "ScoreDistributionDisplay",
+    "TableEncoding",
     "ThresholdCurveDisplay",
     "ThresholdOptimizerCV",
     "TrainingHistoryDisplay",
@@ -46,6 +48,7 @@ _HOMES = {
     "BalancedKerasClassifier": "sk_imbalance_nn.classifier",
     "ImbalanceDashboard": "sk_imbalance_nn.plotting.dashboard",
     "ScoreDistributionDisplay": "sk_imbalance_nn.plotting.score_distribution",
+    "TableEncoding": "sk_imbalance_nn.networks.encoding",
     "ThresholdCurveDisplay": "sk_imbalance_nn.plotting.threshold_curve",
     "ThresholdOptimizerCV": "sk_imbalance_nn.threshold",
     "TrainingHistoryDisplay": "sk_imbalance_nn.plotting.training_history",

@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from sk_imbalance_nn._compat import HasMethods, Interval, Options, StrOptions
 from sk_imbalance_nn._fit_tasks import CallbackSupportMixin, FitTask
 from sk_imbalance_nn._representation import with_readable_parameters
-from sk_imbalance_nn.data.inputs import InputSplitter, n_rows, validate_inputs
+from sk_imbalance_nn.data.inputs import InputSplitter, n_rows
 from sk_imbalance_nn.data.targets import TargetEncoder
 from sk_imbalance_nn.networks.serialization import pack, unpack
 from sk_imbalance_nn.training.forward import ForwardPass
@@ -50,16 +50,20 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
 
     Parameters
     ----------
-    model : callable, keras.Model or None, default=None
+    model : callable, keras.Model, "mlp" or None, default=None
         What learns. A function that returns a ``keras.Model``, compiled or not; it may take
         ``meta`` (a dict with ``n_features_in_``, ``n_classes_``, ``target_type_``, ``X_shape_``,
         ...), ``compile_kwargs``, ``params``, and arguments of its own. A ``keras.Model`` is never
         trained in place: each fit starts from a copy with its weights. None is the library's own
-        network for tables, with arguments ``width=128``, ``depth=2`` and ``dropout=0.3``.
+        network for tables, an ensemble that reads them raw: with missing entries, text and
+        categories. Its arguments are ``members``, ``width``, ``depth``, ``dropout``,
+        ``embedding`` and ``thorough``; see Notes. "mlp" is a plain perceptron that only scales
+        its input, with ``width``, ``depth`` and ``dropout``. A builder with an argument
+        ``encoding`` is given the layer that reads raw tables, a `TableEncoding`.
     optimizer : str, class or keras.optimizers.Optimizer, default="auto"
-        "auto" is Adam, or for ``model=None`` AdamW with a cosine schedule. Instances are copied
-        for each fit. Not used by builders that compile. With the schedule,
-        ``optimizer__learning_rate`` is where it starts; it ends after ``min(epochs, 50)`` epochs.
+        "auto" is Adam, or for the library's own networks AdamW with a cosine schedule, which
+        starts at ``optimizer__learning_rate``. Instances are copied for each fit. Not used by
+        builders that compile.
     loss : str, class, callable or keras.losses.Loss, default="auto"
         "auto" is the cross-entropy that fits the target and the last layer. Also "focal",
         "logit_adjusted", "balanced_softmax", "ldam" and "asymmetric", which are told the target,
@@ -89,31 +93,40 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
         those that make rows need tables. ``fit__steps_per_epoch`` shortens long epochs.
     output_bias : {"auto"} or None, default="auto"
         "auto": the bias of a new output layer starts at the log prior that training will see.
-    correct_prior : bool, "balanced", float or array-like, default=False
+    correct_prior : bool, "balanced", "oof", float or array-like, default=False
         The prior that predictions refer to. False: `training_prior_`, the one that weights and
         sampling made. True: `class_prior_`, the one of the data, also undoing what the losses
         named above do to probabilities; then most rows of a rare class may lie below 0.5, and
-        the threshold is a matter of its own. "balanced": equally frequent classes. A float, for
+        the threshold is a matter of its own. "oof": like True, and calibrated besides, by a
+        slope and an intercept that fit the predictions out of fold (Platt 1999), for
+        ``model=None``. "balanced": equally frequent classes. A float, for
         the share of positives of two classes or of every label, or an array with that of each: a
         prior known from elsewhere. It is read when predicting, so `set_params` serves after
         `fit` too.
     early_stopping : bool or "auto", default="auto"
         Whether to stop when `scoring` on the validation rows no longer improves, and keep the best
         epoch. "auto": if the validation rows hold at least 20 of the rarest class and no
-        ``keras.callbacks.EarlyStopping`` is among the callbacks.
+        ``keras.callbacks.EarlyStopping`` is among the callbacks. With ``model=None`` no rows are
+        held out for it: each member's epoch is chosen by predictions out of fold, if there are
+        20 rows of the rarest class.
     validation_split : float, splitter or None, default=None
         A share of the rows, drawn at random with every class in both parts, or the first split of
-        a scikit-learn splitter. None: 0.1 where early stopping needs it.
+        a scikit-learn splitter. None: 0.1 where early stopping needs it, and no member can do
+        without.
     scoring : str or callable, default="average_precision"
         A scikit-learn scorer, computed exactly on all validation rows after each epoch; it stands
         in `history_` and in the callbacks' logs as ``"val_<scoring>"``. Named by a string, for a
         binary target, it takes the rarer class as the positive one. Or ``"loss"``.
-    n_iter_no_change : int, default=10
-        Epochs without a better score before training stops.
-    epochs : int, default=100
-        Passes over the rows, at most.
+    n_iter_no_change : int or None, default=None
+        Epochs without a better score before training stops. None: 10, or for ``model=None`` 10
+        and at least 45 % of the epochs.
+    epochs : int or None, default=None
+        Passes over the rows, at most. None: 100, or for ``model=None`` 60, but as many as make
+        400 to 1,100 steps, and 3 at least.
     batch_size : int or None, default=None
-        Rows a step; -1 for all. None: 32, or for ``model=None`` about n / 16 between 32 and 256.
+        Rows a step; -1 for all. None: 32, or for the library's own networks by the number of rows
+        (``model=None``: n / 8 between 32 and 128, beyond 64,000 rows n / 512 up to 1,024; "mlp":
+        n / 16 between 32 and 256).
     validation_batch_size : int or None, default=None
         Rows a step of validation.
     shuffle : bool, default=True
@@ -125,7 +138,8 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
         columns (slice, positions, or names).
     jit_compile : bool or "auto", default="auto"
         Whether XLA compiles the steps. "auto": where it makes up for its compilation, which is for
-        networks of dense layers without dropout and tens of thousands of small steps.
+        ``model=None`` from 300 steps on, and for networks of dense layers without dropout and tens
+        of thousands of small steps.
     run_eagerly : bool, default=False
         Whether to run the network's ``train_step`` without tracing it, to debug it.
     warm_start : bool, default=False
@@ -157,9 +171,22 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
     validated_epochs_ : list of int
         Those, counted from 1, that validation followed: where the ``val_`` quantities belong.
     best_iteration_ : int or None
-        The epoch, counted from 1, whose weights were kept; None without early stopping.
+        The epoch, counted from 1, whose weights were kept; None without early stopping. Where
+        members stop out of fold, the one with the best mean score.
     best_validation_score_ : float or None
         Its score (for ``scoring="loss"`` the negative loss); None without early stopping.
+    oof_decision_function_, oof_proba_ : ndarray
+        For ``model=None``: what `decision_function` and `predict_proba` would say of the rows of
+        `fit`, each by a member that has not seen it. NaN for rows that were held out or weigh
+        nothing. ``AttributeError`` says why where there are none.
+    oof_folds_ : ndarray of shape (n_samples,)
+        The fold, and member, of each row; -1 for none. Only with the former.
+    oof_unavailable_reason_ : str
+        Why they are missing; empty where they are not.
+    member_epochs_ : ndarray of shape (n_members,)
+        The epoch that each member has kept, where they stop out of fold.
+    categories_ : list of ndarray or None
+        For networks that read raw tables: the levels of each column, None for one of numbers.
     class_weight_ : dict, or ndarray of shape (n_labels, 2)
         The weight of each class; for multilabel targets of each label's negatives and positives.
     class_prior_ : ndarray of shape (n_classes,)
@@ -181,6 +208,8 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
     See Also
     --------
     sk_imbalance_nn.output_layer : The last layer that fits the target, for builders.
+    sk_imbalance_nn.TableEncoding : The layer that reads raw tables, for builders.
+    sk_imbalance_nn.ThresholdOptimizerCV : With ``cv="oof"`` a tuned threshold costs one fit.
     save, load : One file that runs no code when it is read; joblib serves whole Pipelines.
 
     Notes
@@ -190,6 +219,14 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
     belong to either class when the two are equally frequent. Those of the losses "focal", "ldam"
     and "asymmetric" refer to no prior exactly, those of "logit_adjusted" to equally frequent
     classes; ``correct_prior`` knows the way back from each.
+
+    The network of ``model=None`` is five perceptrons side by side, whose probabilities are
+    averaged. Each learns from four fifths of the rows, so that each row has a member that has not
+    seen it. Those predictions out of fold choose each member's epoch (by the rows of the other
+    folds, so that they stay honest), tune thresholds (``ThresholdOptimizerCV(cv="oof")``) and
+    calibrate probabilities (``correct_prior="oof"``). There are none where members cannot be kept
+    from a row: after a sampler that makes rows, in `partial_fit`, with ``warm_start``, with
+    ``model__members=1``. ``model__thorough=True`` trains a wider network for longer.
 
     Examples
     --------
@@ -202,7 +239,7 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
     """
 
     _parameter_constraints: dict[str, list[Any]] = {  # noqa: RUF012
-        "model": [callable, None],
+        "model": [callable, StrOptions({"mlp"}), None],
         "class_weight": [
             StrOptions({"auto", "balanced", "effective"}),
             Mapping,
@@ -218,7 +255,7 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
         "output_bias": [StrOptions({"auto"}), None],
         "correct_prior": [
             "boolean",
-            StrOptions({"balanced"}),
+            StrOptions({"balanced", "oof"}),
             Interval(Real, 0, 1, closed="neither"),
             "array-like",
         ],
@@ -229,8 +266,8 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
             None,
         ],
         "scoring": [str, callable],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "epochs": [Interval(Integral, 0, None, closed="left")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), None],
+        "epochs": [Interval(Integral, 0, None, closed="left"), None],
         "batch_size": [Interval(Integral, 1, None, closed="left"), Options(Integral, {-1}), None],
         "validation_batch_size": [
             Interval(Integral, 1, None, closed="left"),
@@ -260,8 +297,8 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
         early_stopping: bool | str = "auto",
         validation_split: Any = None,
         scoring: Any = "average_precision",
-        n_iter_no_change: int = 10,
-        epochs: int = 100,
+        n_iter_no_change: int | None = None,
+        epochs: int | None = None,
         batch_size: int | None = None,
         validation_batch_size: int | None = None,
         shuffle: bool = True,
@@ -443,8 +480,7 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
             self._start(continued=False)
             data = self._sample(self._validate(X, y, reset=True))
             self._initialize_callbacks()
-            epochs = self._routed("fit", "epochs", {}, 1)
-            self._build(data, self._weigh(data), self._schedule({}, data, 0), epochs)
+            self._build(data, self._weigh(data), self._schedule({}, data, 0))
         return self
 
     def _check_call(self, method: str, given: Mapping[str, Any]) -> None:
@@ -583,12 +619,16 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
     def _read(self, read: Callable[[Any], Any], X: Any, options: Mapping[str, Any]) -> NDArray[Any]:
         """Return what is read from the logits of rows."""
         check_options("predict", options, PREDICT_OPTIONS)
-        X = validate_inputs(self, X, reset=False)
+
+        def answer(outputs: Any, are_logits: bool | None = None) -> Any:
+            return read(self._recalibrated(self._as_logits(outputs, are_logits)))
+
+        X = self._checked_inputs(X, reset=False)
         if self._callbacks_for_predict(options):
             outputs = self._predict_by_keras(self.feature_encoder_.transform(X), options)
-            return np.asarray(read(self._as_logits(outputs, self._head.from_logits)))
+            return np.asarray(answer(outputs, self._head.from_logits))
         x, batch_size = self.feature_encoder_.transform(X), self._batch_size_for_predict(X, options)
-        return np.asarray(self._forward(x, batch_size, lambda part: read(self._as_logits(part))))
+        return np.asarray(self._forward(x, batch_size, answer))
 
     def _batch_size_for_predict(self, X: Any, options: Mapping[str, Any]) -> int | None:
         """Return the rows at a time that were asked for; training's batch size is no such wish."""
@@ -601,7 +641,7 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
         """Return the outputs of the network as it gives them."""
         check_is_fitted(self)
         check_options("predict", predict_params, PREDICT_OPTIONS)
-        x = self.feature_encoder_.transform(validate_inputs(self, X, reset=False))
+        x = self.feature_encoder_.transform(self._checked_inputs(X, reset=False))
         if self._callbacks_for_predict(predict_params) or self._own_target:
             return self._predict_by_keras(x, predict_params)
         return self._forward(x, self._batch_size_for_predict(x, predict_params))
@@ -743,6 +783,7 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
+        tags.input_tags.allow_nan = tags.input_tags.categorical = self._reads_raw_tables
         tags.input_tags.three_d_array = True
         tags.classifier_tags.multi_label = True
         return tags

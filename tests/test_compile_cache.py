@@ -88,7 +88,7 @@ def test_the_default_network_traces_once_for_all_rates_and_numbers_of_rows() -> 
 
 def test_label_weights_are_numbers_too() -> None:
     labels = np.column_stack([Y, X[:, 0] > 1, X[:, 1] > 0])
-    first = classifier(None, epochs=1).fit(X, labels)
+    first = classifier(None, epochs=1, class_weight=[1.0, 3.0, 2.0]).fit(X, labels)
     before = traces()
     second = classifier(None, epochs=1, class_weight=[2.0, 5.0, 1.0]).fit(X, labels)
     assert traces() == before

@@ -19,9 +19,10 @@ from sk_imbalance_nn.losses import (
     WeightedCrossentropy,
 )
 from sk_imbalance_nn.networks.cosine_decay import CosineDecayTo
-from sk_imbalance_nn.networks.default import KernelAdamW, default_network, default_optimizer
 from sk_imbalance_nn.networks.head_losses import LabelWeighted
 from sk_imbalance_nn.networks.heads import Head
+from sk_imbalance_nn.networks.mlp import mlp_network, mlp_optimizer
+from sk_imbalance_nn.networks.optimizers import KernelAdamW
 from sk_imbalance_nn.training.fingerprint import fingerprint, state_of
 
 
@@ -117,15 +118,15 @@ def test_a_schedule_of_the_users_is_part_of_it_with_its_numbers() -> None:
     assert scheduled(5) == scheduled(5) != scheduled(6)
 
 
-def test_label_weights_and_the_decay_of_the_default_network_stand_in_variables() -> None:
+def test_label_weights_and_the_decay_of_the_plain_network_stand_in_variables() -> None:
     def labels(weight: float) -> keras.Model:
         return network(loss=LabelWeighted(keras.losses.BinaryCrossentropy(), [[1.0, weight]]))
 
     @names_from_the_start()
     def default(n_rows: int) -> keras.Model:
         meta = {"n_features_in_": 3, "n_classes_": 2, "target_type_": "binary", "X_shape_": (9, 3)}
-        model = default_network(meta)
-        model.compile(default_optimizer(n_rows, 32, 9, learning_rate=n_rows / 1e5), "mse")
+        model = mlp_network(meta)
+        model.compile(mlp_optimizer(n_rows // 32, 9, learning_rate=n_rows / 1e5), "mse")
         return model
 
     assert fingerprint(labels(1.0)) == fingerprint(labels(9.0)) is not None

@@ -14,7 +14,7 @@ from sk_imbalance_nn import BalancedKerasClassifier
 from sk_imbalance_nn.training import progress
 
 X, Y = make_classification(200, 6, weights=[0.8], random_state=0)
-SMALL = {"width": 4, "depth": 1, "random_state": 0, "epochs": 3}
+SMALL = {"model": "mlp", "width": 4, "depth": 1, "random_state": 0, "epochs": 3}
 STOPPED = {**SMALL, "early_stopping": True, "validation_split": 0.3}
 
 
@@ -74,6 +74,13 @@ def test_the_last_line_says_that_training_stopped_early(written):
 def test_a_file_gets_one_line(written):
     text = written(io.StringIO(), verbose=1, **SMALL)
     assert re.fullmatch(r"3 epochs in .* s  loss \S+\n", text)
+
+
+def test_the_default_network_names_its_score_and_the_epoch_that_it_kept(written):
+    params = {"model": None, "members": 2, "early_stopping": True}
+    text = written(io.StringIO(), verbose=1, **{**SMALL, **params})
+    score = r"oof_average_precision [\d.]+"
+    assert re.fullmatch(rf"3 epochs in .* s  loss \S+  {score}  kept epoch \d \([\d.]+\)\n", text)
 
 
 def test_a_line_an_epoch_says_all(written):

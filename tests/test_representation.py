@@ -29,7 +29,7 @@ class Odd:
     [
         ({}, ""),
         ({"epochs": 5, "random_state": 0}, "epochs=5, random_state=0"),
-        ({"epochs": 100}, ""),
+        ({"epochs": None}, ""),
         ({"model": build, "hidden": 8}, "hidden=8, model=build"),
         ({"optimizer": keras.optimizers.Adam}, "optimizer=Adam"),
         ({"optimizer": keras.optimizers.Adam(0.1)}, "optimizer=Adam(...)"),

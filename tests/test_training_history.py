@@ -81,6 +81,18 @@ def test_validation_stands_at_its_epochs(epochs, frequency, expected, given_to):
     assert display.score_line_ is None
 
 
+def test_out_of_fold_scores_are_drawn_at_the_epochs_that_were_looked_at():
+    """Of more than 80 epochs not all are."""
+    params = {"model__members": 2, "model__width": 3, "random_state": 0, "early_stopping": True}
+    network = BalancedKerasClassifier(epochs=90, n_iter_no_change=5, **params).fit(X, Y)
+    display = TrainingHistoryDisplay.from_estimator(network)
+    assert display.score_ax_.get_ylabel() == "out-of-fold average precision"
+    epochs, scores = display.score_line_.get_data()
+    assert list(epochs) == network.validated_epochs_ == list(range(2, network.n_iter_ + 1, 2))
+    assert list(scores) == network.history_["oof_average_precision"]
+    assert network.best_iteration_ in network.validated_epochs_
+
+
 def test_validated_epochs_go_on_counting():
     network = BalancedKerasClassifier(
         epochs=2, validation_split=0.3, warm_start=True, early_stopping=False, **SMALL

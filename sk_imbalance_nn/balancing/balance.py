@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,15 @@ class Balance:
     training_prior: npt.NDArray[np.float64]
     mass: npt.NDArray[np.float64]
     seen: npt.NDArray[np.float64]
+
+    def without_weights(self) -> Balance:
+        """Return the balance of the same training without class weights."""
+        return replace(
+            self,
+            weights=np.ones_like(self.weights),
+            row_factors=self.plain_factors,
+            training_prior=self.prior_without_weights,
+        )
 
     @property
     def prior_without_weights(self) -> npt.NDArray[np.float64]:

@@ -213,10 +213,10 @@ def target_prior_of(
 
     Parameters
     ----------
-    wanted : bool, "balanced", float or array-like
-        False: the one of training, whatever it is. True: `class_prior`. "balanced": equal shares
-        (of each label, one half). A float: the share of positives of two classes, or of every
-        label. An array: the share of each class, or of the positives of each label.
+    wanted : bool, "balanced", "oof", float or array-like
+        False: the one of training, whatever it is. True and "oof": `class_prior`. "balanced":
+        equal shares (of each label, one half). A float: the share of positives of two classes, or
+        of every label. An array: the share of each class, or of the positives of each label.
     class_prior : ndarray of shape (n_classes,) or (n_labels,)
         Shares in the data.
     multilabel : bool, default=False
@@ -239,13 +239,15 @@ def target_prior_of(
     """
     if isinstance(wanted, bool | np.bool_):
         return class_prior if wanted else None
+    if isinstance(wanted, str) and wanted == "oof":
+        return class_prior
     if isinstance(wanted, str) and wanted == "balanced":
         share = 0.5 if multilabel else 1 / len(class_prior)
         return np.full(len(class_prior), share)
     if wanted is None or isinstance(wanted, str | Mapping):
         raise ValueError(
-            "correct_prior must be a bool, 'balanced', a share, or an array of them in the order "
-            f"of classes_; found {wanted!r}."
+            "correct_prior must be a bool, 'balanced', 'oof', a share, or an array of them in "
+            f"the order of classes_; found {wanted!r}."
         )
     if isinstance(wanted, Real) and not 0 < float(wanted) < 1:
         raise ValueError(

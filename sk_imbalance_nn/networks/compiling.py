@@ -218,6 +218,26 @@ def check_can_be_corrected(model: keras.Model) -> None:
         )
 
 
+def can_be_corrected(model: keras.Model) -> bool:
+    """Say whether `check_can_be_corrected` has nothing against a network.
+
+    Parameters
+    ----------
+    model : keras.Model
+        Compiled for its target.
+
+    Returns
+    -------
+    bool
+        True if posteriors can be read from its outputs.
+    """
+    try:
+        check_can_be_corrected(model)
+    except ValueError:
+        return False
+    return True
+
+
 def check_same_loss(requested: Any, compiled: Any) -> None:
     """Refuse a network that its builder compiled with another loss than the estimator's.
 
@@ -268,7 +288,8 @@ def start_at_prior(model: keras.Model, head: Head, prior: NDArray[np.float64]) -
     """
     layer = _output_layer_of(model)
     bias = getattr(layer, "bias", None)
-    if bias is None or tuple(bias.shape) != (head.units,) or np.any(np.asarray(bias)):
+    # Of an ensemble's head each member has a row.
+    if bias is None or bias.shape[-1] != head.units or np.any(np.asarray(bias)):
         return
     if head.target_type != MULTILABEL and not np.all(prior):
         return  # a first partial fit that has not met every class yet
@@ -281,7 +302,21 @@ def start_at_prior(model: keras.Model, head: Head, prior: NDArray[np.float64]) -
     loss = own_loss(model)
     if loss is not None:
         start = loss.start(start)
-    bias.assign(start.astype(np.float32))
+    bias.assign(np.broadcast_to(start, bias.shape).astype(np.float32))
+
+
+def shift_answers(model: keras.Model, shift: NDArray[np.float64]) -> None:
+    """Add to the bias of the output layer, so that the answers refer to another prior.
+
+    Parameters
+    ----------
+    model : keras.Model
+        With a bias in its last layer; changed in place.
+    shift : ndarray of shape (units,)
+        What is added to each logit.
+    """
+    bias = _output_layer_of(model).bias
+    bias.assign_add(np.broadcast_to(shift, bias.shape).astype(np.float32))
 
 
 def output_layer_name(model: keras.Model) -> str:

@@ -1,225 +1,198 @@
-"""What learns when no model is given? A network for tables that is good without tuning."""
+"""What learns when no model is given? An ensemble in one network, which reads tables raw."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from numbers import Real
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import numpy as np
-import numpy.typing as npt
 
-from sk_imbalance_nn.data.inputs import take_rows
-from sk_imbalance_nn.data.targets import BINARY, MULTICLASS, MULTILABEL
-from sk_imbalance_nn.networks.cosine_decay import CosineDecayTo
-from sk_imbalance_nn.networks.heads import output_layer
+from sk_imbalance_nn.data.targets import BINARY, MULTICLASS
+from sk_imbalance_nn.networks.encoding import TableEncoding
+from sk_imbalance_nn.networks.ensemble import EnsembleNetwork
+from sk_imbalance_nn.networks.heads import SIGMOID, SOFTMAX
+from sk_imbalance_nn.networks.members import ColumnEmbedding, MemberDense, MemberHead
+from sk_imbalance_nn.networks.optimizers import MemberAdamW, cosine_adamw
+from sk_imbalance_nn.networks.recipe import Recipe, check_table
 
-_TARGET_TYPES = (BINARY, MULTICLASS, MULTILABEL)
-_NORMALIZATION = "normalization"
-_TWO_VALUED_GAP = 0.4
-_COSINE_EPOCHS = 50
-_CHUNK_ELEMENTS = 2**20
+# Kernels of the first layer start smaller: flags and codes are many, and move together.
+_FIRST_GAIN = 0.7
+_EMBEDDING, _LEAST_EMBEDDING, _ALL_EMBEDDINGS = 8, 4, 1024
+_USUAL_WIDTH, _LEAST_WIDTH, _FIRST_KERNEL = 128, 16, 128 * 2048
+_LEAST_BATCH, _USUAL_BATCH, _LARGEST_BATCH = 32, 128, 1024
+_EPOCHS, _FEWEST_EPOCHS, _FEWEST_STEPS, _MOST_STEPS = 60, 3, 400, 1100
 
 
 def default_network(
-    meta: Mapping[str, Any], *, width: int = 128, depth: int = 2, dropout: float = 0.3
-) -> keras.Model:
-    """Build the network of ``model=None``: a multilayer perceptron that normalises its input.
+    meta: Mapping[str, Any],
+    encoding: TableEncoding,
+    *,
+    members: int | None = None,
+    width: int | None = None,
+    depth: int = 2,
+    dropout: float = 0.2,
+    embedding: int | None = None,
+    thorough: bool = False,
+) -> EnsembleNetwork:
+    """Build the network of ``model=None``: an ensemble of perceptrons on an encoded table.
 
-    ``normalise -> arcsinh -> depth x (Dense(width, relu) -> Dropout) -> Dense(head)``. The
-    first step is the identity until `adapt_normalization` has written the statistics of the
-    training rows. The second keeps heavy tails from ruling the first layer. The head is one
-    sigmoid (binary), one softmax unit a class (multiclass) or one sigmoid a label (multilabel).
+    ``TableEncoding -> ColumnEmbedding -> depth x (MemberDense -> Dropout) -> MemberHead``. The
+    members are independent networks, computed side by side; the answer is the mean of their
+    probabilities.
 
     Parameters
     ----------
     meta : mapping
-        What the estimator knows of the data: ``"n_features_in_"``, ``"n_classes_"`` (for
-        multilabel targets the number of labels), ``"target_type_"`` and ``"X_shape_"``.
-    width : int, default=128
-        Units of each hidden layer.
+        What the estimator knows of the data: ``"n_classes_"`` (for multilabel targets the number
+        of labels), ``"target_type_"`` and ``"X_shape_"``.
+    encoding : TableEncoding
+        Adapted to the rows that train.
+    members : int, default=None
+        How many networks. In `fit` each is blind to one part in `members` of the rows. None: 5,
+        or 10 where `thorough`.
+    width : int, default=None
+        Units of each hidden layer of a member. None: 128, or 256 where `thorough`; fewer, but 16,
+        for tables that are encoded in more than 2,048 numbers a row.
     depth : int, default=2
-        Number of hidden layers; 0 is a logistic regression.
-    dropout : float, default=0.3
+        Number of hidden layers; 0 is a generalised additive model.
+    dropout : float, default=0.2
         Share of hidden units dropped in training, at least 0 and below 1.
+    embedding : int, default=None
+        Numbers that a column with bins becomes. None: 8, but fewer with more than 128 such
+        columns, and none with more than 256.
+    thorough : bool, default=False
+        Whether to spend several times as long: more members, wider ones, and twice the epochs.
 
     Returns
     -------
-    keras.Model
-        Not compiled. Maps (n, n_features) to (n, 1) or (n, n_classes) probabilities. Made of
-        layers and operations of Keras alone, so that it loads in safe mode and without this
-        package.
+    EnsembleNetwork
+        Not compiled. Maps raw tables (n, n_features), NaN included, to (n, 1) or (n, n_classes)
+        probabilities.
 
     Raises
     ------
     ValueError
-        If X is no table, the target type is unknown, or `width`, `depth` or `dropout` is out of
-        range.
-
-    Notes
-    -----
-    `Normalization` of Keras would be the obvious first layer. It keeps its statistics as constants
-    that only its own `finalize_state` renews: `Model.set_weights` does not reach them, nor any
-    function traced before. A `BatchNormalization` that never trains computes the same from
-    weights, which copying, sharing of traced functions and saving all respect.
-
-    Examples
-    --------
-    >>> meta = {"n_features_in_": 3, "n_classes_": 2, "target_type_": "binary", "X_shape_": (9, 3)}
-    >>> model = default_network(meta)
-    >>> model.output_shape
-    (None, 1)
-    >>> model.layers[-1].activation.__name__
-    'sigmoid'
-    """
-    _check_meta(meta)
-    _check_size(width, depth, dropout)
-    inputs = keras.Input((int(meta["n_features_in_"]),), name="table")
-    hidden = keras.ops.arcsinh(_normalization()(inputs))
-    for number in range(1, depth + 1):
-        layer = keras.layers.Dense(
-            width, activation="relu", kernel_initializer="he_normal", name=f"hidden_{number}"
-        )
-        hidden = keras.layers.Dropout(dropout, name=f"dropout_{number}")(layer(hidden))
-    outputs = output_layer(meta, name="head")(hidden)
-    return keras.Model(inputs, outputs, name="default_network")
-
-
-def adapt_normalization(model: keras.Model, X: Any, sample_weight: Any = None) -> None:
-    """Write the mean and the scale of the training rows into the network's first layer.
-
-    Statistics are taken in float64, a chunk of rows at a time and in two passes (the second sums
-    squares around the mean), so sparse and memory-mapped data are never dense as a whole. After
-    normalisation
-
-    - a column has mean 0 and variance 1;
-    - a column of two values (a flag, a one-hot level) has mean 0, and its values lie 0.4 apart.
-      Divided by its standard deviation a rare flag would be the largest input there is;
-    - a constant column is 0: its mean is that constant, its variance counts as 1.
-
-    Parameters
-    ----------
-    model : keras.Model
-        Built by `default_network`; changed in place.
-    X : array-like, memory map or SciPy sparse matrix of shape (n, n_features)
-        The rows that train, unscaled. Sparse matrices must support slices of rows (CSR).
-    sample_weight : ndarray of shape (n,), default=None
-        What each row counts; a weight of two is the row twice, a weight of zero no row.
-
-    Raises
-    ------
-    ValueError
-        If X has no rows, another number of columns than the network, or values that are not
-        finite.
+        If X is no table, the target type is unknown, or a size is out of range.
 
     Examples
     --------
     >>> import numpy as np
-    >>> meta = {"n_features_in_": 2, "n_classes_": 2, "target_type_": "binary", "X_shape_": (3, 2)}
-    >>> model = default_network(meta)
-    >>> adapt_normalization(model, np.array([[0.0, 7.0], [10.0, 7.0], [20.0, 7.0]]))
-    >>> mean, variance = model.get_layer("normalization").get_weights()
-    >>> mean.tolist(), variance.round().tolist()
-    ([10.0, 7.0], [67.0, 1.0])
+    >>> X = np.arange(12, dtype="float32").reshape(4, 3)
+    >>> meta = {"n_classes_": 2, "target_type_": "binary", "X_shape_": (4, 3)}
+    >>> model = default_network(meta, TableEncoding().adapt(X))
+    >>> model.output_shape, model.predict(X, verbose=0).shape
+    ((None, 1), (4, 1))
     """
-    _check_columns(X, model.input_shape[-1])
-    # One number in memory, whatever the number of rows.
-    ones = np.broadcast_to(1.0, X.shape[0])
-    weight = ones if sample_weight is None else np.asarray(sample_weight, float)
-    mean, variance = _column_statistics(X, weight)
-    limits = np.finfo(np.float32)
-    # What float32 cannot hold as a variance counts as constant, or as the largest it can hold.
-    variance = np.where(variance < limits.tiny, 1.0, np.minimum(variance, limits.max))
-    layer = model.get_layer(_NORMALIZATION)
-    layer.set_weights([mean.astype(np.float32), variance.astype(np.float32)])
+    check_table(meta, "default")
+    members = default_members(members=members, thorough=thorough)
+    n_binned, n_flags = int(encoding.n_binned), int(encoding.n_flags)
+    if embedding is None:
+        embedding = min(_EMBEDDING, _ALL_EMBEDDINGS // n_binned)
+        embedding = embedding if embedding >= _LEAST_EMBEDDING else 0
+    if width is None:
+        n_inputs = n_binned * (1 + embedding) + n_flags
+        width = _default_width(n_inputs) * (2 if thorough else 1)
+    _check_sizes(members, width, depth, dropout, embedding)
+    target_type, n_classes = meta["target_type_"], int(meta["n_classes_"])
+    table = keras.Input((int(encoding.n_features),), name="table")
+    features, bins = encoding(table)
+    hidden = ColumnEmbedding(members, embedding, name="embedding")(features, bins)
+    for number in range(1, depth + 1):
+        gain = _FIRST_GAIN if number == 1 else 1.0
+        hidden = MemberDense(members, width, gain, name=f"hidden_{number}")(hidden)
+        # One mask for all members: random numbers are a good part of what a step costs.
+        mask = (1, None, None)
+        hidden = keras.layers.Dropout(dropout, mask, name=f"dropout_{number}")(hidden)
+    units = 1 if target_type == BINARY else n_classes
+    activation = SOFTMAX if target_type == MULTICLASS else SIGMOID
+    outputs = MemberHead(members, units, activation, name="head")(hidden)
+    return EnsembleNetwork(table, outputs, name="default_network")
 
 
-def default_optimizer(
-    n_rows: int,
-    batch_size: int,
-    epochs: int,
-    *,
-    learning_rate: Any = 5e-3,
-    weight_decay: float = 1.0,
-    decays: bool = True,
-    **kwargs: Any,
-) -> keras.optimizers.Optimizer:
-    """Make the optimizer of ``model=None``: AdamW with a cosine schedule.
-
-    The learning rate falls from `learning_rate` to a twentieth of it along half a cosine over
-    min(`epochs`, 50) epochs and stays there, so that training which stops early has seen low
-    rates too. Weight decay is decoupled [1]_: a step takes ``rate * weight_decay`` off each kernel
-    entry; biases do not decay.
+def default_members(*, members: int | None = None, thorough: bool = False, **others: Any) -> int:
+    """Return how many members a network of these arguments has.
 
     Parameters
     ----------
-    n_rows : int
-        Number of rows that train, without those that validate.
-    batch_size : int
-        Rows in a step; ``ceil(n_rows / batch_size)`` steps make an epoch.
-    epochs : int
-        Largest number of epochs.
-    learning_rate : float or keras.optimizers.schedules.LearningRateSchedule, default=5e-3
-        Where the schedule starts; or another schedule.
-    weight_decay : float, default=1.0
-        Share of a kernel that decays per unit of learning rate.
-    decays : bool, default=True
-        Whether a schedule is made; callbacks that set the rate can do so only without one.
-    **kwargs
-        For ``keras.optimizers.AdamW``, e.g. ``clipnorm``.
+    members : int, default=None
+        As for `default_network`.
+    thorough : bool, default=False
+        As for `default_network`.
+    **others : dict
+        Other arguments of the network, which change nothing.
 
     Returns
     -------
-    KernelAdamW
-        Not built.
-
-    Raises
-    ------
-    ValueError
-        If `n_rows`, `batch_size` or `epochs` is below 1.
-
-    References
-    ----------
-    .. [1] Loshchilov, Hutter (2019). Decoupled weight decay regularization. ICLR.
+    int
+        At least 1, unless it was asked for fewer.
 
     Examples
     --------
-    >>> optimizer = default_optimizer(n_rows=1000, batch_size=50, epochs=100)
-    >>> schedule = optimizer.get_config()["learning_rate"]["config"]
-    >>> schedule["decay_steps"], schedule["initial_learning_rate"]
-    (1000, 0.005)
+    >>> default_members(), default_members(thorough=True), default_members(members=3, width=9)
+    (5, 10, 3)
     """
-    for name, value in (("n_rows", n_rows), ("batch_size", batch_size), ("epochs", epochs)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, found {value!r}.")
-    steps = math.ceil(n_rows / batch_size) * min(epochs, _COSINE_EPOCHS)
-    if decays and isinstance(learning_rate, Real):
-        learning_rate = CosineDecayTo(float(learning_rate), steps, floor=0.05)
-    return KernelAdamW(learning_rate, weight_decay=weight_decay, **kwargs)
+    return (10 if thorough else 5) if members is None else members
 
 
-@keras.saving.register_keras_serializable("sk_imbalance_nn")
-class KernelAdamW(keras.optimizers.AdamW):
-    """AdamW that leaves biases undecayed, also after it was saved or copied.
-
-    The output layer's bias holds the prior, which no decay should pull to one half; Keras' own
-    ``exclude_from_weight_decay`` is no part of an optimizer's configuration.
+def default_optimizer(
+    steps_per_epoch: int,
+    epochs: int,
+    *,
+    learning_rate: Any = 1e-2,
+    weight_decay: float = 0.5,
+    beta_2: float = 0.99,
+    member_clipnorm: float | None = 1.25,
+    decays: bool = True,
+    **kwargs: Any,
+) -> MemberAdamW:
+    """Make the optimizer of ``model=None``: AdamW, its rate falling to zero over all epochs.
 
     Parameters
     ----------
-    *args, **kwargs
+    steps_per_epoch, epochs : int
+        Steps in an epoch, and epochs.
+    learning_rate : float or keras.optimizers.schedules.LearningRateSchedule, default=1e-2
+        Where the schedule starts; or another schedule.
+    weight_decay : float, default=0.5
+        Share of a kernel that decays per unit of learning rate.
+    beta_2 : float, default=0.99
         As for ``keras.optimizers.AdamW``.
-    """
+    member_clipnorm : float, default=1.25
+        The largest norm of a member's gradient.
+    decays : bool, default=True
+        Whether a schedule is made.
+    **kwargs : dict
+        For ``keras.optimizers.AdamW``. Its own ``clipnorm`` and ``global_clipnorm`` are norms of
+        all members together, so that members would hear of rows they are blind to.
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.exclude_from_weight_decay(var_names=["bias"])
+    Returns
+    -------
+    MemberAdamW
+        Not built.
+
+    Examples
+    --------
+    >>> optimizer = default_optimizer(steps_per_epoch=20, epochs=30)
+    >>> optimizer.get_config()["learning_rate"]["config"]["decay_steps"]
+    600
+    """
+    return cosine_adamw(
+        MemberAdamW,
+        learning_rate,
+        steps_per_epoch * epochs,
+        floor=0.0,
+        decays=decays,
+        weight_decay=weight_decay,
+        beta_2=beta_2,
+        member_clipnorm=member_clipnorm,
+        **kwargs,
+    )
 
 
 def default_batch_size(n_rows: int) -> int:
-    """Choose the rows in a step: the power of two near n/16, from 32 to 256.
+    """Choose the rows in a step: n / 8 from 32 to 128, and beyond 64,000 rows n / 512 to 1,024.
 
     Parameters
     ----------
@@ -229,94 +202,69 @@ def default_batch_size(n_rows: int) -> int:
     Returns
     -------
     int
-        The largest power of two that is at most ``n_rows / 16``, clipped to [32, 256].
+        A power of two.
 
     Examples
     --------
-    >>> [default_batch_size(n) for n in (100, 1_500, 5_000, 1_000_000)]
-    [32, 64, 256, 256]
+    >>> [default_batch_size(n) for n in (100, 600, 10_000, 200_000, 1_000_000)]
+    [32, 64, 128, 256, 1024]
     """
-    power = max(0, int(n_rows) // 16).bit_length() - 1
-    return min(256, max(32, 2 ** max(0, power)))
+    usual = min(_USUAL_BATCH, max(_LEAST_BATCH, _power_of_two(n_rows // 8)))
+    return max(usual, min(_LARGEST_BATCH, _power_of_two(n_rows // 512)))
 
 
-def _normalization() -> keras.layers.Layer:
-    return keras.layers.BatchNormalization(
-        center=False, scale=False, epsilon=0.0, trainable=False, name=_NORMALIZATION
-    )
+def default_epochs(n_rows: int, batch_size: int, *, thorough: bool = False, **others: Any) -> int:
+    """Choose the epochs: 60, but as many as make 400 to 1,100 steps, and 3 at least.
+
+    Parameters
+    ----------
+    n_rows, batch_size : int
+        Rows that train, and rows in a step.
+    thorough : bool, default=False
+        Whether to train twice as long.
+    **others : dict
+        Other arguments of the network, which change nothing.
+
+    Returns
+    -------
+    int
+        Epochs.
+
+    Examples
+    --------
+    >>> [default_epochs(n, default_batch_size(n)) for n in (100, 2_000, 10_000, 1_000_000)]
+    [100, 60, 14, 3]
+    """
+    steps = math.ceil(n_rows / batch_size)
+    wanted = np.clip(_EPOCHS * steps, _FEWEST_STEPS, _MOST_STEPS)
+    return max(_FEWEST_EPOCHS, round(wanted / steps)) * (2 if thorough else 1)
 
 
-def _check_meta(meta: Mapping[str, Any]) -> None:
-    shape = meta.get("X_shape_")
-    if not isinstance(shape, tuple) or len(shape) != 2:
-        found = (
-            "several inputs"
-            if not isinstance(shape, tuple)
-            else f"an array of shape {tuple(shape)}"
-        )
+DEFAULT = Recipe(
+    build=default_network,
+    batch_size=default_batch_size,
+    epochs=default_epochs,
+    optimizer=default_optimizer,
+    patience=lambda epochs: max(10, math.ceil(0.45 * epochs)),
+)
+
+
+def _default_width(n_inputs: int) -> int:
+    """Return 128, or so many that the first layer of a member stays as small."""
+    return int(np.clip(_FIRST_KERNEL // n_inputs // 16 * 16, _LEAST_WIDTH, _USUAL_WIDTH))
+
+
+def _power_of_two(number: int) -> int:
+    return 1 << max(0, int(number).bit_length() - 1)
+
+
+def _check_sizes(
+    members: int, width: int, depth: int, dropout: float, embedding: int | None
+) -> None:
+    if members < 1 or width < 1 or depth < 0 or (embedding or 0) < 0:
         raise ValueError(
-            f"The default network reads a table of shape (n_samples, n_features), found {found}; "
-            "give a function that builds a network for it: model=build_model."
-        )
-    if meta["target_type_"] not in _TARGET_TYPES:
-        raise ValueError(
-            f"The default network learns {', '.join(_TARGET_TYPES)} targets, found "
-            f"{meta['target_type_']!r}; encode the target or give a builder: model=build_model."
-        )
-
-
-def _check_size(width: int, depth: int, dropout: float) -> None:
-    if width < 1 or depth < 0:
-        raise ValueError(
-            f"width must be at least 1 and depth at least 0, found width={width!r}, "
-            f"depth={depth!r}."
+            "members and width must be at least 1, depth and embedding at least 0, found "
+            f"members={members!r}, width={width!r}, depth={depth!r}, embedding={embedding!r}."
         )
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must be at least 0 and below 1, found {dropout!r}.")
-
-
-def _check_columns(X: Any, n_columns: int) -> None:
-    if len(X.shape) != 2 or X.shape[1] != n_columns or X.shape[0] == 0:
-        raise ValueError(
-            f"The network reads tables of shape (n >= 1, {n_columns}), found {tuple(X.shape)}."
-        )
-
-
-def _dense_chunks(
-    X: Any, weight: npt.NDArray[np.float64]
-) -> Iterator[tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]]:
-    """Yield the rows that weigh anything, and their weights, a bounded number at a time."""
-    n_rows = max(1, _CHUNK_ELEMENTS // max(1, X.shape[1]))
-    for start in range(0, X.shape[0], n_rows):
-        rows = slice(start, start + n_rows)
-        used = weight[rows] > 0
-        if used.any():
-            yield take_rows(X, rows)[used].astype(np.float64), weight[rows][used]
-
-
-def _column_statistics(
-    X: Any, weight: npt.NDArray[np.float64]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Mean and scaling variance of each column, as `adapt_normalization` describes them."""
-    low, high, total = np.inf, -np.inf, 0.0
-    for chunk, weights in _dense_chunks(X, weight):
-        low, high = np.minimum(low, chunk.min(axis=0)), np.maximum(high, chunk.max(axis=0))
-        total = total + weights @ chunk
-    _check_finite(total)
-    # A rounded mean of equal values could differ from them.
-    mean = np.where(low == high, low, total / weight.sum())
-    squares, two_valued = np.zeros_like(mean), low < high
-    for chunk, weights in _dense_chunks(X, weight):
-        squares += weights @ np.square(chunk - mean)
-        two_valued &= ((chunk == low) | (chunk == high)).all(axis=0)
-    variance = np.where(low == high, 1.0, squares / weight.sum())
-    return mean, np.where(two_valued, np.square((high - low) / _TWO_VALUED_GAP), variance)
-
-
-def _check_finite(total: npt.NDArray[np.float64]) -> None:
-    bad = np.flatnonzero(~np.isfinite(total))
-    if len(bad):
-        raise ValueError(
-            f"X has values that are not finite in {len(bad)} columns (the first is column "
-            f"{bad[0]}); impute them first, for example with SimpleImputer."
-        )

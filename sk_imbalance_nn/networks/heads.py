@@ -113,6 +113,10 @@ class Head:
             return np.asarray(np.log(p) - np.log1p(-p))
         return np.asarray(np.log(p))
 
+    def outputs(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Turn logits (n, units) into what a network that answers with probabilities would say."""
+        return np.asarray(expit(logits) if self.link == SIGMOID else softmax(logits, axis=1))
+
     def decision(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Turn logits into scores: (n,) for binary targets, else (n, n_classes)."""
         if self.target_type != BINARY:

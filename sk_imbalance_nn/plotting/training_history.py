@@ -73,7 +73,7 @@ class TrainingHistoryDisplay:
     >>> network = BalancedKerasClassifier(epochs=4, early_stopping=True, random_state=0).fit(X, y)
     >>> display = TrainingHistoryDisplay.from_estimator(network)
     >>> display.ax_.get_ylabel(), display.score_ax_.get_ylabel()
-    ('loss', 'validation average precision')
+    ('loss', 'out-of-fold average precision')
     """
 
     def __init__(
@@ -214,8 +214,7 @@ class TrainingHistoryDisplay:
                 **dots,
             )
         if self.score is not None:
-            name = f"validation {(self.score_name or 'score').removeprefix('val_')}"
-            name = name.replace("_", " ")
+            name = _readable(self.score_name or "score")
             self.score_ax_ = ax.twinx()
             (self.score_line_,) = self.score_ax_.plot(
                 self._epochs_of(self.score), self.score, color=SCORE, label=name, **dots
@@ -252,7 +251,14 @@ def _network_in(estimator: Any) -> Any:
 
 
 def _name_of_score(network: Any) -> str | None:
-    """Return what the validation score is called in the history, if it is there."""
-    scoring = network.scoring
-    name = f"val_{scoring}" if isinstance(scoring, str) else "val_score"
-    return name if name != "val_loss" and name in network.history_ else None
+    """Return what the score of rows that did not train is called in the history, if it is there."""
+    scoring = network.scoring if isinstance(network.scoring, str) else "score"
+    names = [] if scoring == "loss" else [f"val_{scoring}", f"oof_{scoring}"]
+    return next((name for name in names if name in network.history_), None)
+
+
+def _readable(name: str) -> str:
+    kind, _, rest = name.partition("_")
+    words = {"oof": "out-of-fold", "val": "validation"}
+    found = f"{words[kind]} {rest}" if kind in words else f"validation {name}"
+    return found.replace("_", " ")

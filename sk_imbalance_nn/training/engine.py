@@ -35,6 +35,7 @@ from sk_imbalance_nn.training.monitors import (
     check_validation_monitors,
     say_more_is_better,
 )
+from sk_imbalance_nn.training.out_of_fold import OutOfFold, names_to_come
 from sk_imbalance_nn.training.progress import progress_of
 from sk_imbalance_nn.training.schedule import Schedule, TrainingRun
 from sk_imbalance_nn.training.steps import StepRunner, create_variables, overrides
@@ -55,6 +56,7 @@ def train(
     score: ValidationScore | None = None,
     best: BestEpoch | None = None,
     best_on_loss: bool = False,
+    out_of_fold: OutOfFold | None = None,
     jit_compile: bool | str = False,
 ) -> TrainingRun:
     """Train a compiled network.
@@ -79,6 +81,8 @@ def train(
         Stops, and keeps the best epoch's weights.
     best_on_loss : bool, default=False
         Whether ``best`` goes by the validation loss instead of ``score``.
+    out_of_fold : OutOfFold, default=None
+        Takes down what members answer for rows that they are blind to; may stop by it.
     jit_compile : bool or "auto", default=False
         Whether XLA compiles the steps on whole batches; "auto": where that pays.
 
@@ -92,7 +96,8 @@ def train(
     ValueError
         If the loss is not finite, or if a callback monitors what is not there.
     """
-    if best is not None and getattr(model.optimizer, "use_ema", False):
+    stops = best is not None or (out_of_fold is not None and out_of_fold.stops)
+    if stops and getattr(model.optimizer, "use_ema", False):
         raise ValueError(
             "The optimizer averages the weights (use_ema=True) until the end of training, but "
             "early stopping goes back to the best epoch's. Give early_stopping=False."
@@ -102,8 +107,15 @@ def train(
     if score is not None:
         say_more_is_better(callbacks, score.name)
     n_batches = schedule.n_batches(schedule.limited(training.epoch))
-    name = None if score is None else score.name
-    with progress_of(schedule.verbose, schedule.epochs, n_batches, name, best) as progress:
+    name, shown = None if score is None else score.name, best
+    if out_of_fold is not None:
+        if out_of_fold.stops and out_of_fold.name != "oof_loss":
+            say_more_is_better(callbacks, out_of_fold.name)
+        # Before all others, so that they see what it puts into the logs.
+        callbacks = [out_of_fold, *callbacks]
+        if best is None and out_of_fold.stops:
+            name, shown = out_of_fold.name, out_of_fold
+    with progress_of(schedule.verbose, schedule.epochs, n_batches, name, shown) as progress:
         if needs_keras_loop(model):
             run = train_by_keras(
                 model,
@@ -124,6 +136,9 @@ def train(
             run = _run(loop, best, best_on_loss)
     if best is not None:
         best.restore(model)
+    if out_of_fold is not None:
+        # Not before: callbacks and the best epoch may have put other weights in.
+        out_of_fold.take_down()
     return run
 
 
@@ -281,7 +296,9 @@ class _EpochLoop:
 
     def end_epoch(self, epoch: int, logs: dict[str, Any]) -> None:
         if epoch == self.schedule.initial_epoch:
-            check_monitors(self._user_callbacks, logs, validated=self.schedule.validates(epoch))
+            validated = self.schedule.validates(epoch)
+            coming = names_to_come(self._user_callbacks)
+            check_monitors(self._user_callbacks, logs, validated=validated, coming=coming)
         self.callbacks.on_epoch_end(epoch, logs)
         self.logs = logs
 

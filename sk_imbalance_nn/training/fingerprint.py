@@ -27,13 +27,15 @@ from sk_imbalance_nn._compat import (
     learning_rate_schedule,
     spares_from_weight_decay,
 )
-from sk_imbalance_nn.networks.default import KernelAdamW
+from sk_imbalance_nn.networks.optimizers import KernelAdamW, MemberAdamW
 
 # Their configurations hold code, or point to things outside.
 _OPAQUE_LAYERS = frozenset({"Lambda", "TFSMLayer", "JaxLayer", "FlaxLayer", "TorchModuleWrapper"})
 # What a configuration says that only matters before the first step.
 _BEFORE_THE_FIRST_STEP = re.compile(r"seed|build_config|build_input_shape|.*_initializer")
 _KNOWN = ("keras", __name__.partition(".")[0])
+# Which weights these spare, their classes say.
+_SPARING = (KernelAdamW, MemberAdamW)
 _CONFIGURED = (
     keras.losses.Loss,
     keras.metrics.Metric,
@@ -216,7 +218,7 @@ def _leaves(value: Any) -> list[Any]:
 def _only_configured(model: keras.Model, compiled: bool) -> bool:
     """Say whether configurations hold all that layers and optimizer know."""
     parts = _compiled_parts(model) if compiled else []
-    if any(type(part) is not KernelAdamW and spares_from_weight_decay(part) for part in parts):
+    if any(type(part) not in _SPARING and spares_from_weight_decay(part) for part in parts):
         return False
     # Small tensors become constants of a program, whatever they were computed from.
     return not any(

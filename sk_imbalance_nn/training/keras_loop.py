@@ -31,6 +31,7 @@ from sk_imbalance_nn.training.ending import (
 from sk_imbalance_nn.training.feeding import Rows
 from sk_imbalance_nn.training.fingerprint import is_distributed
 from sk_imbalance_nn.training.monitors import check_monitors
+from sk_imbalance_nn.training.out_of_fold import names_to_come
 from sk_imbalance_nn.training.schedule import Schedule, TrainingRun
 
 _PARTS_OF_A_LOOP = ("fit", "make_train_function")
@@ -236,7 +237,9 @@ class _AheadOfTheUsers(keras.callbacks.Callback):
         logs.clear()
         logs.update({name: _number(found[name]) for name in sorted(found)})
         if epoch == self._schedule.initial_epoch:
-            check_monitors(self._users, logs, validated=self._schedule.validates(epoch))
+            validated = self._schedule.validates(epoch)
+            coming = names_to_come(self._users)
+            check_monitors(self._users, logs, validated=validated, coming=coming)
         self.logs = logs
 
     def on_train_end(self, logs: Any = None) -> None:

@@ -34,7 +34,13 @@ def check_validation_monitors(callbacks: Iterable[Any]) -> None:
             )
 
 
-def check_monitors(callbacks: Iterable[Any], logs: Mapping[str, Any], *, validated: bool) -> None:
+def check_monitors(
+    callbacks: Iterable[Any],
+    logs: Mapping[str, Any],
+    *,
+    validated: bool,
+    coming: Iterable[str] = (),
+) -> None:
     """Refuse callbacks that monitor what the first epoch's logs do not hold.
 
     Parameters
@@ -45,6 +51,8 @@ def check_monitors(callbacks: Iterable[Any], logs: Mapping[str, Any], *, validat
         Of the first epoch.
     validated : bool
         Whether validation followed that epoch.
+    coming : iterable of str, default=()
+        What will stand in the logs before the callbacks see them, or in later epochs.
 
     Raises
     ------
@@ -52,13 +60,13 @@ def check_monitors(callbacks: Iterable[Any], logs: Mapping[str, Any], *, validat
         Names the callback and the nearest quantity.
     """
     for callback, monitor in _monitors(callbacks):
-        if monitor in logs or (monitor.startswith("val_") and not validated):
+        if monitor in {*logs, *coming} or (monitor.startswith("val_") and not validated):
             continue
-        near = get_close_matches(monitor, logs, n=1)
+        near = get_close_matches(monitor, {*logs, *coming}, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise ValueError(
             f"{type(callback).__name__} monitors {monitor!r}, but the logs have only "
-            f"{sorted(logs)}.{hint}"
+            f"{sorted({*logs, *coming})}.{hint}"
         )
 
 

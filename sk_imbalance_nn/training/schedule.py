@@ -43,6 +43,11 @@ class Schedule:
     validation_freq: Any = 1
     verbose: int = 0
 
+    @property
+    def n_epochs(self) -> int:
+        """How many epochs lie ahead."""
+        return self.epochs - self.initial_epoch
+
     def validates(self, epoch: int) -> bool:
         """Say whether validation follows an epoch, counted from 0."""
         if isinstance(self.validation_freq, Integral):

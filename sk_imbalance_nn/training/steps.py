@@ -13,6 +13,7 @@ import tensorflow as tf
 from sk_imbalance_nn._compat import compile_arguments, layers_within
 from sk_imbalance_nn.balancing.batches import EpochPlan
 from sk_imbalance_nn.data.inputs import n_rows
+from sk_imbalance_nn.networks.ensemble import EnsembleNetwork
 from sk_imbalance_nn.training.compile_cache import PROGRAMS
 from sk_imbalance_nn.training.feeding import Feed
 from sk_imbalance_nn.training.fingerprint import fingerprint, state_of
@@ -22,6 +23,8 @@ from sk_imbalance_nn.training.xla import row_work, static_specs, whole_batches
 # Multiplications a step, roughly, up to which one thread is faster than handing operations over
 # (benchmarks/NOTES.md).
 _SMALL_WORK = 1_000_000
+# Of whose classes it is known that metrics take a network's outputs as well as its training's.
+_COMPUTE_METRICS = (keras.Model.compute_metrics, EnsembleNetwork.compute_metrics)
 
 
 class StepRunner:
@@ -196,7 +199,7 @@ def create_variables(model: keras.Model, example: tuple[Any, ...]) -> None:
     outputs = model(x, training=False)
     if several and type(model).compute_loss is keras.Model.compute_loss:
         model.compute_loss(x, y, outputs, *(weight or [None]))
-    if type(model).compute_metrics is keras.Model.compute_metrics:
+    if type(model).compute_metrics in _COMPUTE_METRICS:
         model.compute_metrics(x, y, outputs, *(weight or [None]))
 
 

@@ -18,12 +18,15 @@ import numpy as np
 import tensorflow as tf
 
 from sk_imbalance_nn._compat import layers_within
+from sk_imbalance_nn.networks.ensemble import EnsembleNetwork
 
 _MOST_BATCHES = 256
 _CHUNK_BYTES = 16 * 2**20
 # Steps that make up for one compilation, and the largest step (multiplications) that gains.
 _ENOUGH_STEPS = 25_000
 _LARGEST_WORK = 2_000_000
+# Steps of an ensemble are many operations whatever their size, and few random numbers.
+_ENOUGH_STEPS_OF_AN_ENSEMBLE = 300
 # Layers whose steps were measured under XLA; none of them draws random numbers.
 _MEASURED = (
     keras.layers.Activation,
@@ -57,8 +60,11 @@ def pays(model: keras.Model, n_steps: int, work: int) -> bool:
     Returns
     -------
     bool
-        True for networks of dense layers without dropout, and many small steps.
+        True for networks of dense layers without dropout, and many small steps; for the default
+        network after a few hundred of whatever size.
     """
+    if isinstance(model, EnsembleNetwork):
+        return n_steps >= _ENOUGH_STEPS_OF_AN_ENSEMBLE
     layers = layers_within(model)
     parts = [*layers, *(part for layer in layers for part in getattr(layer, "operations", ()))]
     measured = all(isinstance(part, _MEASURED) for part in parts)

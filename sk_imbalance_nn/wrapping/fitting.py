@@ -29,16 +29,14 @@ from sk_imbalance_nn.networks.compiling import (
     output_layer_name,
     own_loss,
     relative_weights,
+    shift_answers,
     start_at_prior,
     takes_class_weights,
 )
-from sk_imbalance_nn.networks.default import (
-    adapt_normalization,
-    default_batch_size,
-    default_network,
-    default_optimizer,
-)
+from sk_imbalance_nn.networks.encoding import TableEncoding
 from sk_imbalance_nn.networks.heads import Output
+from sk_imbalance_nn.networks.mlp import MLP, adapt_normalization
+from sk_imbalance_nn.networks.recipe import check_table
 from sk_imbalance_nn.training.early_stopping import (
     LOSS,
     BestEpoch,
@@ -50,14 +48,16 @@ from sk_imbalance_nn.training.engine import train
 from sk_imbalance_nn.training.fingerprint import is_distributed
 from sk_imbalance_nn.training.forked import check_not_stranded
 from sk_imbalance_nn.training.forward import ForwardPass, build, check_inputs, rows_at_once
+from sk_imbalance_nn.training.out_of_fold import OutOfFold
 from sk_imbalance_nn.training.schedule import Schedule
+from sk_imbalance_nn.wrapping.blinding import OUT_OF_FOLD, BlindingWrapper
 from sk_imbalance_nn.wrapping.checked import Data
 from sk_imbalance_nn.wrapping.epoch_tasks import EpochTasks
 from sk_imbalance_nn.wrapping.persistence import NotSaved
-from sk_imbalance_nn.wrapping.preparing import PreparingWrapper, ValidationSource
+from sk_imbalance_nn.wrapping.preparing import ValidationSource
 from sk_imbalance_nn.wrapping.routing import balances, balancing_loss, copied_callbacks
 
-_DEFAULT_BATCH_SIZE = 32
+_DEFAULT_BATCH_SIZE, _DEFAULT_EPOCHS, _DEFAULT_PATIENCE = 32, 100, 10
 _VALIDATION_BATCH_SIZE = 1024
 _ROWS_LOOKED_AT = 256
 # Keras lets these set the learning rate only where no schedule does.
@@ -65,7 +65,7 @@ _RATE_SETTERS = (keras.callbacks.LearningRateScheduler, keras.callbacks.ReduceLR
 _ALL_ROWS = 2**31 - 1
 
 
-class FittingWrapper(PreparingWrapper):
+class FittingWrapper(BlindingWrapper):
     """The steps of a fit from rows to a trained network."""
 
     def _fit_network(
@@ -81,24 +81,35 @@ class FittingWrapper(PreparingWrapper):
     ) -> None:
         """Split, sample, weigh, build, train."""
         callbacks = self._make_callbacks(options)
-        needed = not partial and self._needs_split(data, callbacks)
+        folds = self._folds(data, source, continued=continued, partial=partial)
+        needed = not partial and folds is None and self._needs_split(data, callbacks)
         training, validation = self._split(data, source, needed=needed)
+        looks = folds is not None and self._stops_out_of_fold(data, source, callbacks)
         del data  # its row numbers are those of millions of rows at times
         stops_early = not partial and self._stops_early(validation, callbacks)
         training = self._sample(training, partial=partial)
         balance = self._weigh(training, continued=continued, partial=partial)
+        shift = None
+        if not (continued or partial) and balance is not None and self._weighs_answers:
+            shift, balance = self._shift_to(balance), balance.without_weights()
+        self._answer_shift = shift
         schedule = self._schedule(options, training, initial_epoch)
         if not continued:
-            given = {} if partial else options
-            self._build(training, balance, schedule, self._routed("fit", "epochs", given, 1))
+            self._build(training, balance, schedule, partial=partial)
         else:
             self._adapt_loss(balance)
         run_by = [*callbacks, *self._callbacks_of_loss(schedule, callbacks, partial=partial)]
         run_by += [EpochTasks(task)] if task.is_heard else []
-        best = BestEpoch(self.n_iter_no_change, _put_off_until(run_by)) if stops_early else None
+        put_off, patience = _put_off_until(run_by), self._patience(schedule.n_epochs)
+        best = BestEpoch(patience, put_off) if stops_early else None
         rows, held_out = self._weighted(training, balance), None
         if validation is not None:
             held_out = self._weighted_beside(rows, training, validation, balance)
+        watch = None
+        if folds is not None:
+            folds[np.setdiff1d(np.flatnonzero(folds >= 0), training.rows)] = -1
+            watch = self._watch(training, folds, schedule.n_epochs, rows.weight, stops=looks)
+            rows = self._blinded(rows, folds)
         run = train(
             self.model_,
             rows,
@@ -109,13 +120,59 @@ class FittingWrapper(PreparingWrapper):
             score=None if validation is None else self._score_on(validation, training),
             best=best,
             best_on_loss=self.scoring == LOSS,
+            out_of_fold=watch,
             jit_compile=self._wants_xla(),
         )
         self._note_weights_that_never_counted(balance)
+        self._shift_answers(watch)
         self.callbacks_, self.engine_ = callbacks, run.engine
-        self._record(run.history, best, appended=initial_epoch > 0)
+        self._record(run.history, best or watch, appended=initial_epoch > 0)
+        self._record_out_of_fold(watch, folds, training)
         if validation is not None:
             self._record_validated(schedule, run.n_epochs)
+        elif watch is not None:
+            self.validated_epochs_ = watch.epochs_looked_at
+
+    # --------------------------------------------------------------------------------------
+    # Class weights that are applied to the answers
+
+    @property
+    def _weighs_answers(self) -> bool:
+        """Whether ``class_weight="auto"`` moves the answers and leaves the loss alone.
+
+        A network that can learn more than rows can tell ranks worse if few of them weigh much.
+        The prior that weights would have made can be had afterwards, exactly: Menon et al. (2021),
+        section 4.1.
+        """
+        automatic = isinstance(self.class_weight, str) and self.class_weight == "auto"
+        plain = self.loss is None or (isinstance(self.loss, str) and self.loss == "auto")
+        return self._has_default_network and automatic and plain
+
+    def _shift_to(self, balance: Balance) -> NDArray[np.float64]:
+        """Return what takes logits from the prior without class weights to that with them."""
+        several = self.target_type_ == MULTILABEL
+        before, after = balance.prior_without_weights, balance.training_prior
+        shift = prior_shift(before, after, multilabel=several)
+        return shift[1:] - shift[:1] if self.target_type_ == BINARY else shift
+
+    def _shift_answers(self, watch: OutOfFold | None) -> None:
+        if self._answer_shift is not None:
+            shift_answers(self.model_, self._answer_shift)
+            if watch is not None:
+                watch.logits = watch.logits + self._answer_shift
+        self._answer_shift = None
+
+    def _epochs_for(self, n_rows: int, batch_size: int) -> int:
+        """Return what stands for ``epochs=None``."""
+        if self._recipe is None:
+            return _DEFAULT_EPOCHS
+        return self._recipe.epochs(n_rows, batch_size, **self._builder_arguments)
+
+    def _patience(self, epochs: int) -> int:
+        """Return ``n_iter_no_change``, or what suits the network and the number of epochs."""
+        if self.n_iter_no_change is not None:
+            return self.n_iter_no_change
+        return _DEFAULT_PATIENCE if self._recipe is None else self._recipe.patience(epochs)
 
     # --------------------------------------------------------------------------------------
     # Before: check, forget, seed
@@ -161,7 +218,7 @@ class FittingWrapper(PreparingWrapper):
                 "custom_objects or as a parameter."
             )
         if not continued:
-            for name in [*self._get_metadata(), "_balance", "_head", "_forward"]:
+            for name in [*self._get_metadata(), "_balance", "_head", "_forward", *OUT_OF_FOLD]:
                 vars(self).pop(name, None)
         if reseeded:
             draws = check_random_state(self.random_state).randint(2**31 - 1, size=3)
@@ -196,13 +253,15 @@ class FittingWrapper(PreparingWrapper):
                 return replacements[value]
             return check_scalar(value, name, Integral, min_val=least)
 
-        n = data.epoch.n_rows
-        automatic = default_batch_size(n) if self._has_default_network else _DEFAULT_BATCH_SIZE
+        n, recipe = data.epoch.n_rows, self._recipe
+        automatic = _DEFAULT_BATCH_SIZE if recipe is None else recipe.batch_size(n)
+        batch_size = count("batch_size", 1, {None: automatic, -1: n})
+        enough = self._epochs_for(n, batch_size)
         verbose = option("verbose", 0)
         return Schedule(
-            epochs=initial_epoch + count("epochs", 0, {}),
+            epochs=initial_epoch + count("epochs", 0, {None: enough}),
             initial_epoch=initial_epoch,
-            batch_size=count("batch_size", 1, {None: automatic, -1: n}),
+            batch_size=batch_size,
             validation_batch_size=count(
                 "validation_batch_size",
                 1,
@@ -214,15 +273,12 @@ class FittingWrapper(PreparingWrapper):
             verbose=1 if verbose == "auto" else int(verbose),
         )
 
-    @property
-    def _has_default_network(self) -> bool:
-        return self._given_model is None and not hasattr(self, "_keras_build_fn")
-
-    def _default_builder(self) -> Any:
-        return default_network
-
-    def _build(self, data: Data, balance: Balance | None, schedule: Schedule, epochs: int) -> None:
+    def _build(
+        self, data: Data, balance: Balance | None, schedule: Schedule, *, partial: bool = False
+    ) -> None:
         """Build the network, compile it, and start it at the prior."""
+        # Calls that train an epoch each are to go on for as long as the parameters say.
+        epochs = self._routed("fit", "epochs", {}, None) if partial else schedule.n_epochs
         try:
             with names_from_the_start():
                 model = self._new_network(data)
@@ -233,7 +289,7 @@ class FittingWrapper(PreparingWrapper):
             model = self._new_network(data)
         with model.distribute_strategy.scope(), names_from_the_start():
             self._compile(model, data, balance, schedule, epochs)
-        if self._has_default_network:
+        if self._recipe is MLP:
             adapt_normalization(model, first_array(data.x), data.weight_of_used())
 
     def _wants_xla(self) -> Any:
@@ -244,7 +300,11 @@ class FittingWrapper(PreparingWrapper):
 
     def _new_network(self, data: Data) -> keras.Model:
         with self._scope_of_given_model(), seeded(self._build_seed):
-            model = self._build_keras_model()
+            self._encoding = self._adapted_encoding(data)
+            try:
+                model = self._build_keras_model()
+            finally:
+                self._encoding = None
             if not isinstance(model, keras.Model):
                 raise TypeError(
                     f"model=... returned {type(model).__name__}; expected a keras.Model. Does "
@@ -253,6 +313,19 @@ class FittingWrapper(PreparingWrapper):
             check_inputs(model, data.x)
             build(model, data.x)
         return model
+
+    def _adapted_encoding(self, data: Data) -> TableEncoding | None:
+        """Return the layer that a builder with an argument ``encoding`` is given."""
+        if not self._reads_raw_tables:
+            return None
+        check_table(self._get_metadata(), "default")
+        n_categories = [0 if levels is None else len(levels) for levels in self.categories_]
+        return TableEncoding(name="encoding").adapt(data.x, np.array(n_categories), data.rows)
+
+    def _check_model_param(self) -> Any:
+        """Return the function that builds the network, with the encoding that it asks for."""
+        builder, encoding = super()._check_model_param(), getattr(self, "_encoding", None)
+        return builder if encoding is None else partial(builder, encoding=encoding)
 
     def _scope_of_given_model(self) -> AbstractContextManager[Any]:
         """Return the scope that the copy of a given network is to be made in."""
@@ -267,7 +340,7 @@ class FittingWrapper(PreparingWrapper):
         data: Data,
         balance: Balance | None,
         schedule: Schedule,
-        epochs: int,
+        epochs: int | None,
     ) -> None:
         self.model_ = model
         self._builder_wants_xla = bool(model.compiled and model.jit_compile)
@@ -283,12 +356,15 @@ class FittingWrapper(PreparingWrapper):
         else:
             self._compile_for_target(model, arguments, data, balance)
 
-    def _compile_kwargs_for(self, data: Data, schedule: Schedule, epochs: int) -> dict[str, Any]:
-        kwargs = self._get_compile_kwargs()
-        if self._has_default_network and self.optimizer == "auto":
-            kwargs["optimizer"] = default_optimizer(
-                schedule.limited(data.epoch).n_rows,
-                schedule.batch_size,
+    def _compile_kwargs_for(
+        self, data: Data, schedule: Schedule, epochs: int | None
+    ) -> dict[str, Any]:
+        kwargs, recipe = self._get_compile_kwargs(), self._recipe
+        if recipe is not None and self.optimizer == "auto":
+            n = data.epoch.n_rows
+            epochs = self._epochs_for(n, schedule.batch_size) if epochs is None else epochs
+            kwargs["optimizer"] = recipe.optimizer(
+                schedule.n_batches(schedule.limited(data.epoch)),
                 max(epochs, 1),
                 decays=not any(isinstance(part, _RATE_SETTERS) for part in self._fit_callbacks),
                 **self._routed_to("optimizer"),
@@ -444,11 +520,18 @@ class FittingWrapper(PreparingWrapper):
         if are_logits is None:
             are_logits = self._forward.gives_logits or self._head.from_logits
         logits, loss = self._head.logits(outputs, are_logits=are_logits), own_loss(self.model_)
+        # In training, what is to be added once it is over.
+        if vars(self).get("_answer_shift") is not None:
+            logits = logits + self._answer_shift
         if not self._corrects:
             return logits if loss is None else loss.scores(logits)
+        return self._at_prior(logits, self.correct_prior)
+
+    def _at_prior(self, logits: NDArray[np.float64], wanted: Any) -> NDArray[np.float64]:
+        """Return the logits of the posteriors at a prior, as ``correct_prior`` names it."""
         check_can_be_corrected(self.model_)
-        several = self.target_type_ == MULTILABEL
-        target = target_prior_of(self.correct_prior, self.class_prior_, multilabel=several)
+        loss, several = own_loss(self.model_), self.target_type_ == MULTILABEL
+        target = target_prior_of(wanted, self.class_prior_, multilabel=several)
         shift = prior_shift(self.training_prior_, target, multilabel=several)
         if self._head.units == 1 and not several:
             shift = shift[1:] - shift[:1]

@@ -37,7 +37,7 @@ from sk_imbalance_nn.wrapping.sampling import SamplingWrapper
 
 # With fewer rows of the rarest class, a validation score says more about chance than progress, and
 # the rows are better spent on training.
-_ENOUGH_TO_STOP_EARLY = 20
+ENOUGH_TO_STOP_EARLY = 20
 _DEFAULT_FRACTION = 0.1
 
 
@@ -64,7 +64,7 @@ class PreparingWrapper(SamplingWrapper):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        X = validate_inputs(self, X, reset=reset)
+        X = self._checked_inputs(X, reset=reset)
         check_consistent_length(first_array(X), y)
         if reset:
             self._fit_encoders(X, y, classes)
@@ -82,6 +82,11 @@ class PreparingWrapper(SamplingWrapper):
             if not rows.size:
                 raise ValueError("sample_weight is zero for every row: there is nothing to learn.")
         return Data(X, x, y, encoded, self._strata(encoded), weight, rows)
+
+    def _checked_inputs(self, X: Any, *, reset: bool) -> Any:
+        """Check rows; a network that begins with a `TableEncoding` takes tables as they are."""
+        as_table = self._reads_raw_tables if reset else hasattr(self, "categories_")
+        return validate_inputs(self, X, reset=reset, as_table=as_table)
 
     def _fit_encoders(self, X: Any, y: Any, classes: Any) -> None:
         encoder = self.target_encoder
@@ -157,7 +162,7 @@ class PreparingWrapper(SamplingWrapper):
                 "a splitter that knows groups, such as GroupShuffleSplit, or validation_data."
             )
         # A fraction of 1/k is one of k folds; no more folds than the rarest class has rows.
-        n_splits = max(2, min(round(1 / fraction), _rarest(data, 0)))
+        n_splits = max(2, min(round(1 / fraction), rarest_of(data, 0)))
         return StratifiedGroupKFold(n_splits, shuffle=True, random_state=self._split_seed)
 
     def _needs_split(self, data: Data, callbacks: list[Any]) -> bool:
@@ -167,7 +172,7 @@ class PreparingWrapper(SamplingWrapper):
         if not self._may_stop_by_itself(callbacks):
             return False
         rarest = rarest_in_holdout(data.of(data.strata), _DEFAULT_FRACTION)
-        return rarest >= _ENOUGH_TO_STOP_EARLY
+        return rarest >= ENOUGH_TO_STOP_EARLY
 
     def _stops_early(self, validation: Data | None, callbacks: list[Any]) -> bool:
         """Decide ``early_stopping="auto"`` by the validation rows."""
@@ -180,9 +185,9 @@ class PreparingWrapper(SamplingWrapper):
                     "scikit-learn's scorers do not know its outputs."
                 )
             return bool(self.early_stopping)
-        enough = _ENOUGH_TO_STOP_EARLY
+        enough = ENOUGH_TO_STOP_EARLY
         return (
-            self._may_stop_by_itself(callbacks) and _rarest(validation, self.n_classes_) >= enough
+            self._may_stop_by_itself(callbacks) and rarest_of(validation, self.n_classes_) >= enough
         )
 
     def _may_stop_by_itself(self, callbacks: list[Any]) -> bool:
@@ -292,8 +297,21 @@ def _is_zero(split: Any) -> bool:
     return isinstance(split, Real) and split == 0
 
 
-def _rarest(data: Data, n_classes: int) -> int:
-    """Return how many rows the rarest class has, or the rarer side of the rarest label."""
+def rarest_of(data: Data, n_classes: int) -> int:
+    """Return how many rows the rarest class has, or the rarer side of the rarest label.
+
+    Parameters
+    ----------
+    data : Data
+        Whose rows in use are counted.
+    n_classes : int
+        How many classes there are, of which some may have no row.
+
+    Returns
+    -------
+    int
+        Rows.
+    """
     codes = data.of(data.strata)
     if codes.ndim == 1:
         return int(np.bincount(codes, minlength=n_classes).min())

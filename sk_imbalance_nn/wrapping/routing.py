@@ -19,7 +19,10 @@ from scikeras.wrappers import BaseWrapper
 
 from sk_imbalance_nn.losses import NAMED_LOSSES
 from sk_imbalance_nn.networks.compiling import single_loss
+from sk_imbalance_nn.networks.default import DEFAULT
 from sk_imbalance_nn.networks.head_losses import HeadCrossentropy, HeadLoss
+from sk_imbalance_nn.networks.mlp import MLP
+from sk_imbalance_nn.networks.recipe import Recipe
 from sk_imbalance_nn.networks.serialization import copy_model, copy_object
 
 FIT_OPTIONS = (
@@ -48,6 +51,10 @@ _COMPILE_OPTIONS = (
     "weighted_metrics",
 )
 _BUILDER_EXTRAS = {"meta", "compile_kwargs", "params", "self"}
+_OPTIMIZER_EXTRAS = {"steps_per_epoch", "epochs", "decays", "**"}
+# What a builder may ask for by an argument of this name, if nobody gives it another value.
+_ENCODING = "encoding"
+NAMED_NETWORKS = {"mlp": MLP}
 
 
 class RoutedWrapper(BaseWrapper):
@@ -74,14 +81,16 @@ class RoutedWrapper(BaseWrapper):
     def _check_model_param(self) -> Callable[..., keras.Model]:
         """Return the function that builds the network."""
         model = self._given_model
+        if self._recipe is not None:
+            return self._recipe.build
         if model is None:
-            return getattr(self, "_keras_build_fn", None) or self._default_builder()
+            return self._keras_build_fn
         if isinstance(model, keras.Model):
             return lambda: copy_model(model)
         if not callable(model):
             raise TypeError(
                 f"model={model!r} is neither a function that builds a network, nor a "
-                "keras.Model, nor None."
+                f"keras.Model, nor one of {sorted(NAMED_NETWORKS)}, nor None."
             )
         if hasattr(self, "_keras_build_fn"):
             raise ValueError(
@@ -90,8 +99,28 @@ class RoutedWrapper(BaseWrapper):
             )
         return model
 
-    def _default_builder(self) -> Callable[..., keras.Model]:
-        raise NotImplementedError
+    @property
+    def _recipe(self) -> Recipe | None:
+        """How to build and train the network, if it is one of this package's."""
+        model = self._given_model
+        if model is None:
+            return None if hasattr(self, "_keras_build_fn") else DEFAULT
+        return NAMED_NETWORKS.get(model) if isinstance(model, str) else None
+
+    @property
+    def _has_default_network(self) -> bool:
+        return self._recipe is DEFAULT
+
+    @property
+    def _reads_raw_tables(self) -> bool:
+        """Whether the builder asks for a `TableEncoding`, which nobody else has given."""
+        if not callable(self._given_model) and not self._has_default_network:
+            return False
+        builder = self._check_model_param()
+        if _ENCODING in self._builder_arguments:
+            return False
+        parameter = _parameters_of(builder).get(_ENCODING)
+        return parameter is not None and parameter.default is parameter.empty
 
     def _get_compile_kwargs(self) -> dict[str, Any]:
         """Return the arguments for ``compile``, with a placeholder for ``loss="auto"``."""
@@ -106,6 +135,11 @@ class RoutedWrapper(BaseWrapper):
             if any(name.startswith("loss__") for name in params):
                 params["loss"] = _loss_class(loss)
         metrics = params["metrics"]
+        if self._recipe is not None and params["optimizer"] == "auto":
+            # The recipe makes one, of a class that need not be the one that stands in here.
+            params = {
+                name: value for name, value in params.items() if not name.startswith("optimizer__")
+            }
         if isinstance(params["optimizer"], keras.optimizers.Optimizer):
             params["optimizer"] = copy_object(params["optimizer"])
         else:
@@ -179,8 +213,8 @@ class RoutedWrapper(BaseWrapper):
     def _accepted_names(self) -> dict[str, set[str]]:
         """Return what parameters each receiver takes, without their prefix."""
         accepted = {
-            "model": _accepted_by(self._check_model_param()) - _BUILDER_EXTRAS,
-            "optimizer": _accepted_by(_optimizer_class(self.optimizer)),
+            "model": self._accepted_by_builder(),
+            "optimizer": self._accepted_by_optimizer(),
             "sampler": _parameters_of_sampler(self.sampler),
             "fit": set(FIT_OPTIONS),
             "predict": set(PREDICT_OPTIONS),
@@ -190,6 +224,16 @@ class RoutedWrapper(BaseWrapper):
         if kind is not None:
             accepted["loss"] = _accepted_by(kind) - kind.fixed
         return accepted
+
+    def _accepted_by_optimizer(self) -> set[str]:
+        names = _accepted_by(_optimizer_class(self.optimizer))
+        if self._recipe is None or self.optimizer != "auto":
+            return names
+        return names | (_names_of(self._recipe.optimizer) - _OPTIMIZER_EXTRAS)
+
+    def _accepted_by_builder(self) -> set[str]:
+        names = _accepted_by(self._check_model_param()) - _BUILDER_EXTRAS
+        return names - {_ENCODING} if self._has_default_network else names
 
     def _is_routed(self, prefix: str, rest: str, accepted: Mapping[str, set[str]]) -> bool:
         """Say whether a parameter that is not the estimator's own has somebody who takes it."""
@@ -231,6 +275,12 @@ class RoutedWrapper(BaseWrapper):
                 "it uncompiled, or let the builder take compile_kwargs.",
                 stacklevel=2,
             )
+
+    @property
+    def _builder_arguments(self) -> dict[str, Any]:
+        """What the builder is given by name, with the prefix or without."""
+        bare = {name: getattr(self, name) for name in getattr(self, "_user_params", ())}
+        return {**bare, **self._routed_to("model")}
 
     def _routed_to(self, destination: str) -> dict[str, Any]:
         """Return the parameters with a prefix, without it."""
@@ -393,6 +443,13 @@ def _accepted_by(target: Any) -> set[str]:
                 break
             names.discard("**")
     return names
+
+
+def _parameters_of(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(target).parameters
+    except (TypeError, ValueError):  # of builtins
+        return {}
 
 
 def _names_of(function: Callable[..., Any]) -> set[str]:
