@@ -14,7 +14,7 @@ Speed is given in ratios of medians, with the range over turns in which the cont
     python benchmarks/comparison.py --data FOLDER --sets wilt sick --splits 1 --most-rows 500
     python benchmarks/comparison.py --data FOLDER --cache CACHE --jobs 0     # print only
 
-FOLDER is as in default_network.py. CACHE receives a small file for each set, split and contestant,
+FOLDER is as in real_data.py. CACHE receives a small file for each set, split and contestant,
 and for each race; what it holds already is not computed again, so that a run may be stopped and
 taken up later; a new version of the library needs a new CACHE. Progress goes to stderr.
 """
@@ -43,10 +43,10 @@ import numpy as np
 import pandas as pd
 import threshold_search
 from contestants import ours, scikeras, table
-from default_network import TUNED_ON
 from imbalance_methods import TEST_ROWS, balanced, by_set, encoder_of, save
 from numpy.typing import NDArray
 from prediction import calls
+from real_data import TUNED_ON
 from regret_scores import SETS, loaded
 from scikeras.wrappers import KerasClassifier
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -154,12 +154,12 @@ class Entry:
 REFERENCE = "mlp"
 ENTRIES = {
     "ours-tuned": Entry(
-        '`ThresholdOptimizerCV(BalancedKerasClassifier(), scoring="f1")`',
-        lambda seed: tuned(BalancedKerasClassifier(random_state=seed), seed),
+        '`ThresholdOptimizerCV(BalancedKerasClassifier("mlp"), scoring="f1")`',
+        lambda seed: tuned(BalancedKerasClassifier("mlp", random_state=seed), seed),
     ),
     "ours": Entry(
-        "`BalancedKerasClassifier()`, its own network",
-        lambda seed: BalancedKerasClassifier(random_state=seed),
+        '`BalancedKerasClassifier("mlp")`, the plain network',
+        lambda seed: BalancedKerasClassifier("mlp", random_state=seed),
     ),
     REFERENCE: Entry("scikit-learn's `MLPClassifier()`, scaled", mlp),
     "mlp-peer": Entry(

@@ -1,6 +1,6 @@
 """Compare what is done against imbalance with doing nothing: class weights, samplers, losses.
 
-The network (the library's own, its epochs fixed, no early stopping), its seed and the matrices are
+The network (``model="mlp"``, its epochs fixed, no early stopping), its seed and the matrices are
 the same for all methods; only what is done about the rare class differs. A split has 60 % of the
 rows to train on (at most 3,000), a third as many to tune thresholds and fit calibrators on, and
 20 % (at most 6,000) to test on, all stratified. Thresholds are tuned by `ThresholdOptimizerCV`.
@@ -11,7 +11,7 @@ and the intervals are two standard errors over sets. "plain, other seed" shows w
     python benchmarks/imbalance_methods.py --data FOLDER --cache CACHE --sets wilt --splits 1
     python benchmarks/imbalance_methods.py --data FOLDER --cache CACHE --jobs 0     # print only
 
-FOLDER is as in default_network.py. CACHE receives a small file for each set, split and method;
+FOLDER is as in real_data.py. CACHE receives a small file for each set, split and method;
 what it holds already is not computed again, so that a run may be stopped, taken up later, and
 printed again; a new version of the library needs a new CACHE. Sets of several classes keep their
 rarest classes whole when rows are left out, and go to a table of their own, with averages over
@@ -107,7 +107,9 @@ class Method:
         if self.drawn_once:
             X, y = RandomUnderSampler(random_state=seed).fit_resample(X, y)
         seed = seed + self.other_seed
-        network = BalancedKerasClassifier(epochs=epochs, early_stopping=False, random_state=seed)
+        network = BalancedKerasClassifier(
+            "mlp", epochs=epochs, early_stopping=False, random_state=seed
+        )
         return network.set_params(**self.parameters).fit(X, y)
 
 

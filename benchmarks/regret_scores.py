@@ -10,7 +10,7 @@ together), all standardised. The network's probabilities refer to balanced class
     python benchmarks/regret_scores.py --data FOLDER --cache CACHE    # 16 sets, 10 splits
     python benchmarks/regret_scores.py --data FOLDER --cache CACHE --sets wilt --models logistic
 
-FOLDER is as in default_network.py. CACHE receives a file for each set, split and model; what it
+FOLDER is as in real_data.py. CACHE receives a file for each set, split and model; what it
 holds already is not computed again, so that a run may be stopped and taken up later. Runs with
 different models may share it at the same time.
 """
@@ -31,8 +31,8 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
-from default_network import load
 from numpy.typing import NDArray
+from real_data import load
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
