@@ -1,4 +1,4 @@
-"""Start-up: loading TensorFlow without the messages that it writes meanwhile.
+"""Start-up: loading TensorFlow, and XLA, without the messages that they write meanwhile.
 
 They go to the file descriptor of stderr, some before any setting is read, and tell of instructions
 that could be used and of GPUs that are not there. What is written meanwhile is kept, the lines that
@@ -26,6 +26,8 @@ _OF_GPUS = (
     "cudart_stub|cuda_stub|cuda_platform|cuda_driver|cuda_diagnostics|cuda_dnn|cuda_fft|cuda_blas"
     "|computation_placer|py_utils"
 )
+# On the start of XLA, which is no news to whoever fits.
+_OF_XLA = "service|device_compiler|dump_mlir_util"
 # File descriptors belong to the process: one thread would take another's file for stderr.
 _LOCK = threading.RLock()
 
@@ -43,6 +45,25 @@ def load_tensorflow() -> None:
 
                 if not _has_gpu():
                     tensorflow.config.list_physical_devices()
+
+
+_xla_is_loaded = False
+
+
+def load_xla() -> None:
+    """Let XLA compile something small, if it has not in this process: the first time it talks."""
+    global _xla_is_loaded
+    with _LOCK:
+        if not _xla_is_loaded:
+            import tensorflow
+
+            with _without_known_messages(), tensorflow.init_scope():
+                # What fuses more than one operation has a message of its own.
+                fused = tensorflow.function(
+                    lambda x: tensorflow.exp(x) + x, jit_compile=True, autograph=False
+                )
+                fused(tensorflow.ones(4))
+            _xla_is_loaded = True
 
 
 def _has_gpu() -> bool:
@@ -78,9 +99,11 @@ def _without_known_messages() -> Iterator[None]:
 
 
 def _pass_on(written: Any) -> None:
-    sources = _OF_PROCESSORS if _has_gpu() else f"{_OF_PROCESSORS}|{_OF_GPUS}"
+    sources = f"{_OF_PROCESSORS}|{_OF_XLA}"
+    sources = sources if _has_gpu() else f"{sources}|{_OF_GPUS}"
     known = re.compile(
-        rf"WARNING: All log messages before absl::InitializeLog\(\)|[^\]]*\b({sources})\.cc:\d+\]"
+        r"WARNING: All log messages before absl::InitializeLog\(\)"
+        rf"|[^\]]*\b({sources})\.(cc|h):\d+\]"
         r"|To enable the following instructions:"
     )
     for line in written:

@@ -29,7 +29,7 @@ ROOMS = {
     "networks": ({"_compat", "_start_up", "data", "balancing", "decisions"}, NUMERICAL | {"keras"}),
     "losses": ({"_compat", "data", "balancing", "decisions", "networks"}, NUMERICAL | {"keras"}),
     "training": (
-        {"_compat", "data", "balancing", "networks"},
+        {"_compat", "_start_up", "data", "balancing", "networks"},
         NUMERICAL | {"keras", "tensorflow"},
     ),
     "wrapping": (

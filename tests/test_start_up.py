@@ -12,7 +12,8 @@ from sk_imbalance_nn import _start_up
 FIT = (
     "import numpy as np\n"
     "from sk_imbalance_nn import BalancedKerasClassifier\n"
-    "BalancedKerasClassifier(epochs=1, width=4).fit(np.eye(20), np.arange(20) % 2)\n"
+    "network = BalancedKerasClassifier(epochs=1, width=4, batch_size=10, jit_compile=True)\n"
+    "assert network.fit(np.eye(20), np.arange(20) % 2).engine_ == 'xla'\n"
     "import os, sys\n"
     "print('TF_CPP_MIN_LOG_LEVEL' in os.environ, file=sys.stderr)\n"
 )

@@ -248,7 +248,9 @@ def _entries(X: Any, rows: NDArray[np.integer[Any]] | None) -> Any:
     """Yield the entries of each column, and how many zeros are not among them."""
     n = X.shape[0] if rows is None else len(rows)
     if sparse.issparse(X):
-        columns = (X if n == X.shape[0] else X[rows]).tocsc()
+        columns = (X if n == X.shape[0] else X[rows]).tocsc(copy=True)
+        # Of an entry that is given in parts, the network sees the sum.
+        columns.sum_duplicates()
         for at in range(X.shape[1]):
             entries = columns.data[columns.indptr[at] : columns.indptr[at + 1]]
             yield entries, n - len(entries)

@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from sk_imbalance_nn.networks.bins_and_flags import MISSING, arrays_in, describe_columns
 
 # A rare flag divided by its standard deviation would be the largest input there is.
-
 _FLAG_HEIGHT = 0.4
 _INTEGERS = ("bin_columns", "flag_columns")
 

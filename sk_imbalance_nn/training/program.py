@@ -18,6 +18,7 @@ from typing import Any
 import tensorflow as tf
 
 from sk_imbalance_nn._compat import one_operation_at_a_time, run_on_variables, traced
+from sk_imbalance_nn._start_up import load_xla
 
 # One operation at a time, a loop keeps a thread of TensorFlow's pool waiting for its body, which
 # needs another. As many such loops as there are threads would wait for ever; so they take turns.
@@ -72,6 +73,8 @@ class Program:
         jit_compile: bool = False,
     ) -> None:
         self.notes: dict[str, Any] = {}
+        if jit_compile:
+            load_xla()
         # TensorFlow counts traces by a function's code, which all estimators share, and would warn
         # of retracing from the fifth fit on; a partial has no code of its own.
         function = functools.partial(

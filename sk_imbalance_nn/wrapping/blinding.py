@@ -61,7 +61,7 @@ class BlindingWrapper(PreparingWrapper):
         if self._recalibrates:
             raise ValueError(
                 "correct_prior='oof' needs out-of-fold predictions, and there are none: "
-                f"{self._oof_reason}. Give correct_prior=True."
+                f"{self._why_without_oof()}. Give correct_prior=True."
             )
 
     @property
@@ -243,16 +243,17 @@ class BlindingWrapper(PreparingWrapper):
         slope, intercept = self._oof_calibration
         return slope * logits + intercept
 
+    def _why_without_oof(self) -> str:
+        # Files hold no reason, and `initialize` has none.
+        other = "its file holds none" if hasattr(self, "history_") else "it is not fitted"
+        return self.oof_unavailable_reason_ or other
+
     def _read_out_of_fold(self, name: str, reading: str) -> NDArray[np.float64]:
         logits = vars(self).get("_oof_logits")
         if logits is None:
-            known = self.oof_unavailable_reason_
-            reason = known or (
-                "its file holds none" if hasattr(self, "history_") else "it is not fitted"
-            )
             raise AttributeError(
-                f"This {type(self).__name__} has no {name}: {reason}. Cross-validate instead: "
-                "cv=5, or cross_val_predict."
+                f"This {type(self).__name__} has no {name}: {self._why_without_oof()}. "
+                "Cross-validate instead: cv=5, or cross_val_predict."
             )
         known = ~np.isnan(logits).any(axis=1)
         corrected = self._recalibrated(self._as_logits(logits[known], True))
