@@ -98,7 +98,8 @@ def test_epochs_nest_under_the_folds_of_a_search():
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_epochs_nest_under_the_folds_of_a_threshold(n_jobs):
     monitor = ScoringMonitor(scoring="roc_auc")
-    network = BalancedKerasClassifier(**SMALL).set_callbacks(monitor)
+    # The default network's answers are moved once more when training is over.
+    network = BalancedKerasClassifier("mlp", **SMALL).set_callbacks(monitor)
     tuned = ThresholdOptimizerCV(network, cv=2, n_jobs=n_jobs).fit(X, Y)
     log = monitor.get_logs().data
     paths = [entry["task_id_path"] for entry in log if entry["task_name"] == "epoch"]

@@ -230,10 +230,7 @@ class _Column:
         """Return the frequent levels; rare and unseen ones are what raises no flag."""
         fewest = min(_FEWEST_ROWS_OF_A_LEVEL, max(2, self.n_rows // 40))
         order = np.argsort(-self.counts, kind="stable")[:_MOST_LEVELS]
-        levels = [float(self.values[at]) for at in order if self.counts[at] >= fewest]
-        if len(levels) == len(self.values) == 2 and not self.n_missing:
-            return [float(self.values[1])]
-        return levels
+        return [float(self.values[at]) for at in order if self.counts[at] >= fewest]
 
     def _spikes(self) -> list[float]:
         """Return the most frequent of many values, if it is as frequent as an imputed one."""

@@ -46,13 +46,32 @@ class CosineDecayTo(keras.optimizers.schedules.LearningRateSchedule):  # type: i
         self.floor = floor
         self.variables = [
             keras.Variable(float(value), trainable=False, dtype="float32", name=name)
-            for name, value in (("rate", initial_learning_rate), ("decay_steps", decay_steps))
+            for name, value in (
+                ("rate", initial_learning_rate),
+                ("decay_steps", decay_steps),
+                ("start", 0),
+            )
         ]
+
+    def restart(self, step: int, decay_steps: int) -> None:
+        """Begin anew: training goes on, and a rate that has fallen to zero would teach nothing.
+
+        Parameters
+        ----------
+        step : int
+            The next step, counted from the first one of all.
+        decay_steps : int
+            How many steps the new half cosine takes.
+        """
+        self.decay_steps = decay_steps
+        self.variables[1].assign(float(decay_steps))
+        self.variables[2].assign(float(step))
 
     def __call__(self, step: Any) -> Any:
         """Return the rate of a step, counted from 0."""
-        rate, decay_steps = (keras.ops.convert_to_tensor(part) for part in self.variables)
-        share = keras.ops.minimum(keras.ops.cast(step, "float32") / decay_steps, 1.0)
+        rate, decay_steps, start = (keras.ops.convert_to_tensor(part) for part in self.variables)
+        share = (keras.ops.cast(step, "float32") - start) / decay_steps
+        share = keras.ops.minimum(share, 1.0)
         fallen = 0.5 * (1.0 + keras.ops.cos(math.pi * share))
         return rate * (self.floor + (1.0 - self.floor) * fallen)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any
 
 import keras
@@ -258,12 +259,12 @@ def _power_of_two(number: int) -> int:
     return 1 << max(0, int(number).bit_length() - 1)
 
 
-def _check_sizes(
-    members: int, width: int, depth: int, dropout: float, embedding: int | None
-) -> None:
-    if members < 1 or width < 1 or depth < 0 or (embedding or 0) < 0:
+def _check_sizes(members: int, width: int, depth: int, dropout: float, embedding: int) -> None:
+    whole = all(isinstance(size, Integral) for size in (members, width, depth, embedding))
+    if not whole or members < 1 or width < 1 or depth < 0 or embedding < 0:
         raise ValueError(
-            "members and width must be at least 1, depth and embedding at least 0, found "
+            "members and width must be integers of at least 1, depth and embedding of at least 0, "
+            "found "
             f"members={members!r}, width={width!r}, depth={depth!r}, embedding={embedding!r}."
         )
     if not 0 <= dropout < 1:

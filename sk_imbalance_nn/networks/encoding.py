@@ -203,8 +203,12 @@ class TableEncoding(keras.layers.Layer):
         bins = ops.clip(steps, read["bin_low"], read["bin_high"]) * ops.expand_dims(known, -1)
         scores = ops.sum(bins * read["bin_rise"], axis=-1) + read["bin_base"] * known
         compared = ops.where(ops.isnan(table), MISSING, table)
-        raised = ops.equal(ops.take(compared, read["flag_columns"], axis=1), read["flag_values"])
-        flags = (ops.cast(raised, "float32") - read["flag_means"]) * _FLAG_HEIGHT
+        compared = ops.take(compared, read["flag_columns"], axis=1)
+        flags = ops.cast(ops.equal(compared, read["flag_values"]), "float32") - read["flag_means"]
+        # A missing entry is no other value: where it has no flag of its own, nothing is said.
+        is_value = ops.not_equal(read["flag_values"], MISSING)
+        unsaid = ops.logical_and(ops.equal(compared, MISSING), is_value)
+        flags = ops.where(unsaid, 0.0, flags) * _FLAG_HEIGHT
         return ops.concatenate([scores, flags], axis=-1), bins
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, Any]:

@@ -178,7 +178,8 @@ def diverged(what: str) -> str:
     """
     return (
         f"{what}. Try a smaller learning rate (optimizer__learning_rate), gradient clipping "
-        "(optimizer__clipnorm=1.0), scaled inputs (StandardScaler), or logits instead of "
+        "(optimizer__clipnorm=1.0; the default network clips by itself), scaled inputs "
+        "(StandardScaler), or logits instead of "
         "probabilities in a custom loss."
     )
 

@@ -70,6 +70,24 @@ def check_monitors(
         )
 
 
+def monitors(callbacks: Iterable[Any], prefix: str) -> bool:
+    """Say whether a callback monitors a quantity whose name begins like this.
+
+    Parameters
+    ----------
+    callbacks : iterable of keras.callbacks.Callback
+        The user's.
+    prefix : str
+        Such as ``"oof_"``.
+
+    Returns
+    -------
+    bool
+        True if one does.
+    """
+    return any(monitor.startswith(prefix) for _, monitor in _monitors(callbacks))
+
+
 def say_more_is_better(callbacks: Iterable[Any], score_name: str) -> None:
     """Tell callbacks in ``mode="auto"`` that more of the validation score is better.
 

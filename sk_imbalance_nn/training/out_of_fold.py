@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from sk_imbalance_nn.data.inputs import row_bytes, take_rows
 from sk_imbalance_nn.networks.ensemble import network_of_members
+from sk_imbalance_nn.training.early_stopping import diverged
 from sk_imbalance_nn.training.forward import ForwardPass
 
 _CHUNK_BYTES = 8 * 2**20
@@ -95,6 +96,8 @@ class OutOfFold(keras.callbacks.Callback):
         the last one.
     every : int, default=1
         Every how many epochs to look.
+    after : int, default=0
+        How many epochs do not count yet, as for `BestEpoch`.
 
     Attributes
     ----------
@@ -118,10 +121,12 @@ class OutOfFold(keras.callbacks.Callback):
         name: str = "oof_score",
         patience: int = 1,
         every: int = 1,
+        after: int = 0,
     ) -> None:
         super().__init__()
         self._network, self._x, self._rows, self._folds = model, x, rows, folds
         self._scores, self.name, self._patience, self._every = scores, name, patience, every
+        self._after = after
         self._answer = ForwardPass(network_of_members(model), logits=False)
         self._members = int(model.layers[-1].members)
         self._kept: list[_Kept] = [_Kept() for _ in range(self._members)]
@@ -150,21 +155,33 @@ class OutOfFold(keras.callbacks.Callback):
 
     def looks_at(self, epoch: int) -> bool:
         """Say whether an epoch, counted from 0, is looked at: the last one always is."""
-        return (epoch + 1) % self._every == 0 or epoch + 1 == self.params["epochs"]
+        due = (epoch + 1) % self._every == 0 or epoch + 1 == self.params["epochs"]
+        return due and epoch + 1 > self._after
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Score the epoch, keep what got better, and say when to stop."""
         if not self.stops or not self.looks_at(epoch):
             return
         logits = self.answers()
+        if not np.all(np.isfinite(logits)):
+            raise ValueError(diverged("The network's outputs became NaN"))
         # A score that is not defined is worse than any other.
         scores = [np.nan_to_num(score(logits), nan=-np.inf) for score in self._scores]
+        if np.all(np.isneginf(scores)) and not self.epochs_looked_at:
+            raise ValueError(
+                f"{self.name.removeprefix('oof_')} is not defined on the rows that train: do they "
+                "hold rows of every class? Give another scoring."
+            )
+        found = list(self._kept)
         for member, (kept, score) in enumerate(zip(self._kept, scores, strict=True)):
-            if self._has_waited(kept, epoch):
+            if self._has_waited(kept, epoch) or (kept.epoch and score < kept.score):
                 continue
-            if kept.epoch == 0 or score >= kept.score:
-                own = logits[self._folds == member]
-                self._kept[member] = _Kept(epoch + 1, score, self._weights_of(member), own)
+            # Of equal scores the later one, whose probabilities are better; but it is no gain.
+            since = kept.since if score == kept.score else epoch + 1
+            own = logits[self._folds == member]
+            found[member] = _Kept(epoch + 1, since, score, self._weights_of(member), own)
+        # At once, so that an interruption finds all members or none.
+        self._kept = found
         mean = float(np.mean(scores))
         self.epochs_looked_at.append(epoch + 1)
         # A loss stands in the logs as such.
@@ -180,12 +197,24 @@ class OutOfFold(keras.callbacks.Callback):
         It is final, though training goes on for others: when that ends they decide, and their
         scores know the rows that this member is blind to.
         """
-        return kept.epoch > 0 and n_epochs - kept.epoch >= self._patience
+        return kept.epoch > 0 and n_epochs - kept.since >= self._patience
 
     def on_train_end(self, logs: Any = None) -> None:
         """Give each member its best epoch's weights, and take down its answers then."""
-        if not any(self.member_epochs):
-            return
+        if any(self.member_epochs):
+            self._restore()
+
+    def take_down(self) -> None:
+        """Take down the answers of the network that training leaves.
+
+        Callbacks behind this one may have put other weights in, in the place of those kept.
+        """
+        if any(self.member_epochs):
+            self._restore()
+        else:
+            self.logits = self.answers()
+
+    def _restore(self) -> None:
         self.logits = np.empty((len(self._rows), self._kept[0].logits.shape[1]))
         for member, kept in enumerate(self._kept):
             self.logits[self._folds == member] = kept.logits
@@ -195,11 +224,6 @@ class OutOfFold(keras.callbacks.Callback):
             strict=True,
         ):
             variable.assign(np.stack(values))
-
-    def take_down(self) -> None:
-        """Take down the answers of the network that training has left, if none were kept."""
-        if not any(self.member_epochs):
-            self.logits = self.answers()
 
     def _weights_of(self, member: int) -> list[NDArray[Any]]:
         """Copy a member's part of every weight: members are the first axis of each."""
@@ -238,14 +262,15 @@ class OutOfFold(keras.callbacks.Callback):
 
 
 class _Kept:
-    """What a member has kept: an epoch, its score, weights, and the answers for its fold."""
+    """What a member has kept: an epoch, since when there is no better, its score and the rest."""
 
     def __init__(
         self,
         epoch: int = 0,
+        since: int = 0,
         score: float = -np.inf,
         weights: Sequence[NDArray[Any]] = (),
         logits: NDArray[np.float64] | None = None,
     ) -> None:
-        self.epoch, self.score, self.weights = epoch, score, weights
+        self.epoch, self.since, self.score, self.weights = epoch, since, score, weights
         self.logits = np.empty((0, 0)) if logits is None else logits

@@ -20,7 +20,9 @@ from sk_imbalance_nn.networks.ensemble import EnsembleNetwork
 from sk_imbalance_nn.networks.heads import SOFTMAX
 from sk_imbalance_nn.training.early_stopping import LOSS, Predictions, ValidationScore
 from sk_imbalance_nn.training.feeding import Rows
+from sk_imbalance_nn.training.monitors import monitors
 from sk_imbalance_nn.training.out_of_fold import OutOfFold, blinded
+from sk_imbalance_nn.training.schedule import Schedule
 from sk_imbalance_nn.wrapping.checked import Data
 from sk_imbalance_nn.wrapping.preparing import (
     ENOUGH_TO_STOP_EARLY,
@@ -31,6 +33,8 @@ from sk_imbalance_nn.wrapping.preparing import (
 
 _MOST_LOOKS = 40
 _FEWEST_OF_A_CLASS = 2
+# Optimizers of Keras' whose steps depend on the size of whole tensors.
+_COUPLING = ("Adafactor", "Lamb", "Muon")
 # What a fit leaves behind of it.
 OUT_OF_FOLD = ("_oof_calibration", "_oof_logits", "_oof_reason", "oof_folds_", "member_epochs_")
 
@@ -83,6 +87,12 @@ class BlindingWrapper(PreparingWrapper):
             return "warm_start and partial_fit go on with members that have seen other rows"
         if self._n_members < 2:
             return "model__members=1 leaves no member that is blind to a part of the rows"
+        if self._couples_members():
+            return (
+                "the optimizer takes norms over all members together (clipnorm, global_clipnorm, "
+                f"{', '.join(sorted(_COUPLING))}), so that each hears of the rows that it is blind "
+                "to; optimizer__member_clipnorm clips a member at a time"
+            )
         if not self._own_target:
             return "a target_encoder of your own keeps the classes to itself"
         if not (self.sampler is None or isinstance(self.sampler, str) or redraws(self.sampler)):
@@ -103,13 +113,22 @@ class BlindingWrapper(PreparingWrapper):
                 return f"no class has as many rows as there are members, {self._n_members}"
         return ""
 
+    def _couples_members(self) -> bool:
+        """Say whether a step of one member depends on the gradients of the others."""
+        kind = self.optimizer if isinstance(self.optimizer, str) else type(self.optimizer).__name__
+        kind = self.optimizer.__name__ if isinstance(self.optimizer, type) else kind
+        norms = ("clipnorm", "global_clipnorm")
+        routed = self._routed_to("optimizer")
+        clips = any(routed.get(name) or getattr(self.optimizer, name, None) for name in norms)
+        return clips or kind.lower() in {name.lower() for name in _COUPLING}
+
     def _stops_out_of_fold(
         self, data: Data, source: ValidationSource, callbacks: list[Any]
     ) -> bool:
         """Decide whether the members' blind answers choose the epoch."""
         if source.data is not None or source.split is not None or not self.early_stopping:
             return False
-        if self.early_stopping != "auto":
+        if self.early_stopping != "auto" or monitors(callbacks, "oof_"):
             return True
         enough = rarest_of(data, self.n_classes_) >= ENOUGH_TO_STOP_EARLY
         return enough and self._may_stop_by_itself(callbacks)
@@ -122,17 +141,21 @@ class BlindingWrapper(PreparingWrapper):
         self,
         training: Data,
         folds: NDArray[np.intp],
-        epochs: int,
+        schedule: Schedule,
         weight: NDArray[np.float32] | None,
-        *,
-        stops: bool,
+        callbacks: list[Any],
+        put_off: int | None,
     ) -> OutOfFold:
-        """Return the callback that takes down the members' blind answers."""
+        """Return the callback that takes down the members' blind answers.
+
+        They choose epochs from `put_off` on, if that is a number.
+        """
+        stops, epochs = put_off is not None, schedule.n_epochs
         own = folds[training.rows]
         model = self.model_
         assert isinstance(model, EnsembleNetwork)
         patience, every = self._patience(epochs), 1
-        if isinstance(self.scoring, str) or not stops:
+        if not monitors(callbacks, "oof_"):
             every = max(1, epochs // _MOST_LOOKS)
         return OutOfFold(
             model,
@@ -145,6 +168,7 @@ class BlindingWrapper(PreparingWrapper):
             name=ValidationScore.name_of(self.scoring).replace("val_", "oof_"),
             patience=patience,
             every=every,
+            after=put_off or 0,
         )
 
     def _score_beyond(
@@ -232,7 +256,7 @@ class BlindingWrapper(PreparingWrapper):
     @property
     def oof_unavailable_reason_(self) -> str:
         """Why a fitted classifier has no such scores; empty if it has."""
-        return str(vars(self).get("_oof_reason", ""))
+        return "" if "_oof_logits" in vars(self) else self._why_without_oof()
 
     def _recalibrated(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return logits as ``correct_prior="oof"`` wants them."""
@@ -246,7 +270,7 @@ class BlindingWrapper(PreparingWrapper):
     def _why_without_oof(self) -> str:
         # Files hold no reason, and `initialize` has none.
         other = "its file holds none" if hasattr(self, "history_") else "it is not fitted"
-        return self.oof_unavailable_reason_ or other
+        return str(vars(self).get("_oof_reason") or other)
 
     def _read_out_of_fold(self, name: str, reading: str) -> NDArray[np.float64]:
         logits = vars(self).get("_oof_logits")

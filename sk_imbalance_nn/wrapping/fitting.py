@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state, check_scalar
 
-from sk_imbalance_nn._compat import names_from_the_start, seeded
+from sk_imbalance_nn._compat import learning_rate_schedule, names_from_the_start, seeded
 from sk_imbalance_nn._fit_tasks import NOBODYS_TASK, FitTask
 from sk_imbalance_nn.balancing.balance import Balance
 from sk_imbalance_nn.balancing.priors import prior_shift, target_prior_of
@@ -33,6 +33,7 @@ from sk_imbalance_nn.networks.compiling import (
     start_at_prior,
     takes_class_weights,
 )
+from sk_imbalance_nn.networks.cosine_decay import CosineDecayTo
 from sk_imbalance_nn.networks.encoding import TableEncoding
 from sk_imbalance_nn.networks.heads import Output
 from sk_imbalance_nn.networks.mlp import MLP, adapt_normalization
@@ -48,6 +49,7 @@ from sk_imbalance_nn.training.engine import train
 from sk_imbalance_nn.training.fingerprint import is_distributed
 from sk_imbalance_nn.training.forked import check_not_stranded
 from sk_imbalance_nn.training.forward import ForwardPass, build, check_inputs, rows_at_once
+from sk_imbalance_nn.training.monitors import monitors
 from sk_imbalance_nn.training.out_of_fold import OutOfFold
 from sk_imbalance_nn.training.schedule import Schedule
 from sk_imbalance_nn.wrapping.blinding import OUT_OF_FOLD, BlindingWrapper
@@ -82,7 +84,10 @@ class FittingWrapper(BlindingWrapper):
         """Split, sample, weigh, build, train."""
         callbacks = self._make_callbacks(options)
         folds = self._folds(data, source, continued=continued, partial=partial)
-        needed = not partial and folds is None and self._needs_split(data, callbacks)
+        # Rows that members have seen in an earlier fit say nothing, held out now.
+        seen = continued and self._has_default_network
+        unwatched = folds is None or monitors(callbacks, "val_")
+        needed = unwatched and not (partial or seen) and self._needs_split(data, callbacks)
         training, validation = self._split(data, source, needed=needed)
         looks = folds is not None and self._stops_out_of_fold(data, source, callbacks)
         del data  # its row numbers are those of millions of rows at times
@@ -98,6 +103,7 @@ class FittingWrapper(BlindingWrapper):
             self._build(training, balance, schedule, partial=partial)
         else:
             self._adapt_loss(balance)
+            self._restart_schedule(schedule, training)
         run_by = [*callbacks, *self._callbacks_of_loss(schedule, callbacks, partial=partial)]
         run_by += [EpochTasks(task)] if task.is_heard else []
         put_off, patience = _put_off_until(run_by), self._patience(schedule.n_epochs)
@@ -108,7 +114,9 @@ class FittingWrapper(BlindingWrapper):
         watch = None
         if folds is not None:
             folds[np.setdiff1d(np.flatnonzero(folds >= 0), training.rows)] = -1
-            watch = self._watch(training, folds, schedule.n_epochs, rows.weight, stops=looks)
+            watch = self._watch(
+                training, folds, schedule, rows.weight, callbacks, put_off if looks else None
+            )
             rows = self._blinded(rows, folds)
         run = train(
             self.model_,
@@ -131,7 +139,9 @@ class FittingWrapper(BlindingWrapper):
         if validation is not None:
             self._record_validated(schedule, run.n_epochs)
         elif watch is not None:
-            self.validated_epochs_ = watch.epochs_looked_at
+            self.validated_epochs_ = [
+                epoch for epoch in watch.epochs_looked_at if epoch <= self.n_iter_
+            ]
 
     # --------------------------------------------------------------------------------------
     # Class weights that are applied to the answers
@@ -141,6 +151,7 @@ class FittingWrapper(BlindingWrapper):
         """Whether ``class_weight="auto"`` moves the answers and leaves the loss alone.
 
         A network that can learn more than rows can tell ranks worse if few of them weigh much.
+        Fits that continue weigh the rows, since answers were moved already.
         The prior that weights would have made can be had afterwards, exactly: Menon et al. (2021),
         section 4.1.
         """
@@ -167,6 +178,14 @@ class FittingWrapper(BlindingWrapper):
         if self._recipe is None:
             return _DEFAULT_EPOCHS
         return self._recipe.epochs(n_rows, batch_size, **self._builder_arguments)
+
+    def _restart_schedule(self, schedule: Schedule, data: Data) -> None:
+        """Let the rate of the default network, which had fallen to zero, fall once more."""
+        optimizer = self.model_.optimizer
+        rate = learning_rate_schedule(optimizer)
+        if self._has_default_network and isinstance(rate, CosineDecayTo):
+            steps = schedule.n_batches(schedule.limited(data.epoch)) * schedule.n_epochs
+            rate.restart(int(optimizer.iterations), max(steps, 1))
 
     def _patience(self, epochs: int) -> int:
         """Return ``n_iter_no_change``, or what suits the network and the number of epochs."""
@@ -319,6 +338,11 @@ class FittingWrapper(BlindingWrapper):
         if not self._reads_raw_tables:
             return None
         check_table(self._get_metadata(), "default")
+        if getattr(data.x, "shape", (0, 0))[1:] != self.X_shape_[1:]:
+            raise ValueError(
+                "A network that reads raw tables takes one table, with the columns of X; leave out "
+                "inputs= and a feature_encoder of your own, or give a builder without `encoding`."
+            )
         n_categories = [0 if levels is None else len(levels) for levels in self.categories_]
         return TableEncoding(name="encoding").adapt(data.x, np.array(n_categories), data.rows)
 

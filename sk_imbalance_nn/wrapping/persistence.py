@@ -33,8 +33,8 @@ _ESTIMATOR, _NETWORK = "estimator.json", "network.keras"
 _CARRIERS = {kind.__name__: kind for kind in (Balance, Head, InputSplitter, TargetEncoder)}
 _LOSSES = {kind.__name__: kind for kind in (*NAMED_LOSSES.values(), WeightedCrossentropy)}
 _ARRAY_KINDS = "biufUSO"
-# The network has a file of its own, and callbacks belong to one fit.
-_NOT_WRITTEN = {"model_", "callbacks_"}
+# The network has a file of its own; callbacks and the rows' folds belong to one fit.
+_NOT_WRITTEN = {"model_", "callbacks_", "oof_folds_"}
 _PRIVATE = {"_balance", "_build_seed", "_head", "_oof_calibration", "_rng", "_split_seed"}
 
 

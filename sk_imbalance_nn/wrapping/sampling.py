@@ -45,6 +45,8 @@ class SamplingWrapper(RoutedWrapper):
     def _positioned(self, sampler: Any) -> Any:
         """Name categorical columns by position: samplers are shown an array."""
         columns = sampler.get_params().get("categorical_features")
+        if isinstance(columns, str) and columns == "auto" and self._leveled_columns():
+            return sampler.set_params(categorical_features=self._leveled_columns())
         names = list(getattr(self, "feature_names_in_", []))
         if not (isinstance(columns, list | tuple) and set(columns) & set(names)):
             return sampler
@@ -60,6 +62,23 @@ class SamplingWrapper(RoutedWrapper):
         sequence = np.random.SeedSequence([int(seed), steps])
         return sampler.set_params(random_state=int(sequence.generate_state(1)[0] >> 1))
 
+    def _check_levels_are_whole(self, X: Any, sampler: Any) -> None:
+        """Refuse rows that were made between the levels of a categorical column."""
+        for at in self._leveled_columns():
+            codes = np.asarray(X[:, at], dtype=np.float64)
+            if np.any(codes[~np.isnan(codes)] % 1):
+                names = getattr(self, "feature_names_in_", range(self.n_features_in_))
+                raise ValueError(
+                    f"{type(sampler).__name__} makes rows between others, and between the levels "
+                    f"of the column {names[at]!r} there is nothing: use SMOTENC("
+                    "categorical_features=[...]), which names such columns, or sampler='over'."
+                )
+
+    def _leveled_columns(self) -> list[int]:
+        """Return the positions of the categorical columns of a raw table."""
+        found = getattr(self, "categories_", [])
+        return [at for at, levels in enumerate(found) if levels is not None]
+
     def _sample_by_imblearn(self, data: Data, sampler: Any, codes: Any) -> Data:
         labels = codes if self.target_type_ == MULTILABEL else self.classes_[codes]
         seed = int(self._rng.integers(2**31 - 1))
@@ -68,6 +87,7 @@ class SamplingWrapper(RoutedWrapper):
         made = resample(sampler, data.of(data.X), labels, seed)
         if made.index is not None:
             return replace(data, sampled=PickedRows(made.index, len(codes)))
+        self._check_levels_are_whole(made.X, sampler)
         y = self.classes_.searchsorted(made.labels).astype(codes.dtype)
         weight = data.of(data.weight)
         return replace(
