@@ -114,9 +114,9 @@ def test_data_that_the_network_does_not_read_are_refused(changed, message):
 @pytest.mark.parametrize(
     ("size", "message"),
     [
-        ({"members": 0}, "members and width must be at least 1.*members=0"),
+        ({"members": 0}, "members and width must be integers of at least 1.*members=0"),
         ({"width": 0}, "width=0"),
-        ({"depth": -1}, "depth and embedding at least 0.*depth=-1"),
+        ({"depth": -1}, "depth and embedding of at least 0.*depth=-1"),
         ({"embedding": -1}, "embedding=-1"),
         ({"dropout": 1.0}, "below 1, found 1.0"),
         ({"dropout": -0.1}, "dropout must be at least 0"),

@@ -72,7 +72,7 @@ class ColumnFlags:
     values : ndarray of shape (n_flags,)
         The value that raises the flag; NaN, which nothing equals, for a flag that fills up.
     means : ndarray of shape (n_flags,)
-        The share of the rows that have it.
+        The share of the rows that have it, of a value among those that are not missing.
     """
 
     columns: NDArray[np.int32]
@@ -220,7 +220,7 @@ class _Column:
             flagged = [float(self.values[1])]
         else:
             flagged = self._spikes()
-        shares = dict(zip(self.values, self.counts / max(self.n_rows, 1), strict=True))
+        shares = dict(zip(self.values, self.counts / self.counts.sum(), strict=True))
         found = [(value, float(shares[value])) for value in flagged]
         if 0 < self.n_missing < self.n_rows:
             found.append((MISSING, self.n_missing / self.n_rows))
