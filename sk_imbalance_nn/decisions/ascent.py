@@ -243,7 +243,9 @@ class Ascent:
         # A generator of its own: the search gives the same whatever the random_state.
         generator = np.random.RandomState(0)
         for _ in range(_RANDOM_STARTS):
-            yield generator.uniform(0, 1) * undo + generator.normal(size=self.n_classes)
+            start = generator.uniform(0, 1) * undo + generator.normal(size=self.n_classes)
+            # No step may better it, and offsets have a mean of zero.
+            yield start - start.mean()
 
     def _sample(self) -> ScoredRows:
         """Take fewer rows of frequent classes, and let each stand for several."""
