@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from imblearn.over_sampling import SMOTE, SMOTENC
 from scipy import sparse
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
 
@@ -371,3 +372,32 @@ def test_folds_share_their_programs():
     learner = classifier(epochs=1, early_stopping=True)
     cross_val_score(learner, TABLE, LABELS, cv=StratifiedKFold(3), error_score="raise")
     assert compile_cache_info().misses == 3  # training, prediction, blind answers
+
+
+def test_an_unseen_or_missing_one_of_two_levels_is_neither():
+    frame = pd.DataFrame({"s": ["rare"] * 20 + ["usual"] * 60})
+    fitted = BalancedKerasClassifier(
+        members=2, width=8, epochs=60, early_stopping=False, random_state=0
+    ).fit(frame, [1] * 20 + [0] * 60)
+    rare, usual, new, missing = fitted.predict_proba(
+        pd.DataFrame({"s": ["rare", "usual", "new", None]})
+    )[:, 1]
+    assert rare > max(new, missing) > usual or rare > min(new, missing) > usual
+    assert usual < 0.2 < 0.8 < rare
+
+
+def test_rows_are_not_made_between_levels():
+    frame = pd.DataFrame({"a": RNG.normal(size=60), "t": list("uvw") * 20})
+    y = np.arange(60) % 4 == 0
+    params = {"members": 2, "width": 4, "epochs": 1}
+    with pytest.raises(ValueError, match=r"column 't'.*SMOTENC"):
+        BalancedKerasClassifier(sampler=SMOTE(k_neighbors=3), **params).fit(frame, y)
+    sampler = SMOTENC("auto", k_neighbors=3)
+    BalancedKerasClassifier(sampler=sampler, **params).fit(frame, y)
+    assert sampler.categorical_features == "auto"
+
+
+def test_several_inputs_are_refused_by_name():
+    network = BalancedKerasClassifier(inputs={"left": [0], "right": [1]})
+    with pytest.raises(ValueError, match="leave out inputs="):
+        network.fit(RNG.normal(size=(20, 2)), np.arange(20) % 2)

@@ -492,3 +492,66 @@ def test_a_classifier_without_them_is_refused_with_its_reason():
     tuned = ThresholdOptimizerCV(classifier(model__members=1, epochs=1), cv="oof")
     with pytest.raises(ValueError, match="model__members=1 leaves no member"):
         tuned.fit(X, Y)
+
+
+# What goes on, and what couples members -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("go_on", ["fit", "partial_fit"])
+def test_what_goes_on_after_the_rate_has_fallen_to_zero_learns(go_on):
+    fitted = classifier(warm_start=True, class_weight=None).fit(X, Y)
+    before = weights_of(fitted)
+    getattr(fitted, go_on)(X, 1 - Y)
+    pairs = zip(before, weights_of(fitted), strict=True)
+    assert max(np.abs(old - new).max() for old, new in pairs) > 1e-3
+
+
+def test_a_stream_of_parts_learns_after_the_first_part_is_long_past():
+    fitted = classifier(epochs=None)
+    for _ in range(3):
+        fitted.partial_fit(X[:40], Y[:40], classes=[0, 1])
+    assert float(fitted.model_.optimizer.iterations) > 2
+    before = weights_of(fitted)
+    fitted.partial_fit(X, Y)
+    assert any((old != new).any() for old, new in zip(before, weights_of(fitted), strict=True))
+
+
+def test_equal_scores_are_no_gain_but_the_later_weights_are_kept():
+    sure = (X[:, :1] > 0).astype(np.float32)
+    params = {"epochs": 60, "n_iter_no_change": 5, "early_stopping": True, "model__width": 16}
+    fitted = classifier(**params).fit(sure, sure[:, 0].astype(int))
+    assert fitted.best_validation_score_ == 1
+    assert fitted.n_iter_ < 60
+    first = 1 + int(np.argmax(np.array(fitted.history_["oof_average_precision"]) == 1))
+    assert (fitted.member_epochs_ > first).any()
+
+
+def test_epochs_before_deferred_weights_are_not_kept():
+    params = {"epochs": 10, "early_stopping": True, "n_iter_no_change": 1}
+    fitted = classifier(loss="ldam", **params).fit(X, Y)
+    assert fitted.member_epochs_.min() > 0.8 * 10
+
+
+def test_callbacks_may_go_by_the_blind_answers():
+    stopping = keras.callbacks.EarlyStopping("oof_average_precision", patience=1)
+    fitted = classifier(epochs=30, callbacks=stopping).fit(X, Y)
+    assert fitted.n_iter_ < 30
+    assert fitted.callbacks_[0].mode == "max"
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"optimizer__clipnorm": 1.0},
+        {"optimizer": keras.optimizers.Lamb},
+        {"optimizer": keras.optimizers.Adam(global_clipnorm=1.0)},
+    ],
+)
+def test_members_that_hear_of_each_other_offer_no_blind_answers(params):
+    fitted = classifier(epochs=1, **params).fit(X, Y)
+    assert "norms over all members" in fitted.oof_unavailable_reason_
+
+
+def test_a_score_that_is_never_defined_is_refused():
+    with pytest.raises(ValueError, match="not defined on the rows that train"):
+        classifier(early_stopping=True, scoring=lambda *_: np.nan).fit(X, Y)
