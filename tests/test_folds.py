@@ -86,5 +86,5 @@ def test_groups_of_rows_with_several_labels_are_refused():
 
 
 def test_fewer_groups_than_folds_are_refused():
-    with pytest.raises(ValueError, match="greater than the number of groups: 2"):
+    with pytest.raises(ValueError, match="2 groups cannot be dealt into 3 folds"):
         stratified_folds(np.arange(12) % 2, 3, 0, np.arange(12) % 2)

@@ -63,6 +63,9 @@ def _group_folds(
 ) -> NDArray[np.intp]:
     if strata.ndim == 2:
         raise ValueError("groups cannot be kept together for a target of several labels.")
+    n_groups = len(np.unique(np.asarray(groups)))
+    if n_groups < n_folds:
+        raise ValueError(f"{n_groups} groups cannot be dealt into {n_folds} folds.")
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     folds = np.empty(len(strata), dtype=np.intp)
     with warnings.catch_warnings():
