@@ -150,7 +150,7 @@ class FittingWrapper(BlindingWrapper):
     def _weighs_answers(self) -> bool:
         """Whether ``class_weight="auto"`` moves the answers and leaves the loss alone.
 
-        A network that can learn more than rows can tell ranks worse if few of them weigh much.
+        Weights in its loss do not help the ranking of the default network (benchmarks/NOTES.md).
         Fits that continue weigh the rows, since answers were moved already.
         The prior that weights would have made can be had afterwards, exactly: Menon et al. (2021),
         section 4.1.
