@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any
@@ -11,29 +11,22 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils import Tags, check_scalar
+from sklearn.utils import Tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from sk_imbalance_nn._compat import HasMethods, Interval, Options, StrOptions
 from sk_imbalance_nn._fit_tasks import CallbackSupportMixin, FitTask
 from sk_imbalance_nn._representation import with_readable_parameters
-from sk_imbalance_nn.data.inputs import InputSplitter, n_rows
+from sk_imbalance_nn.data.inputs import InputSplitter
+from sk_imbalance_nn.data.tables import FROM_DTYPE
 from sk_imbalance_nn.data.targets import TargetEncoder
 from sk_imbalance_nn.networks.serialization import pack, unpack
 from sk_imbalance_nn.training.forward import ForwardPass
-from sk_imbalance_nn.training.steps import overrides
 from sk_imbalance_nn.wrapping.copying import clone_parameter
 from sk_imbalance_nn.wrapping.fitting import FittingWrapper
 from sk_imbalance_nn.wrapping.persistence import read_estimator, write_estimator
-from sk_imbalance_nn.wrapping.routing import FIT_OPTIONS, PREDICT_OPTIONS, check_options
-
-_PREDICT_HOOKS = (
-    "on_predict_begin",
-    "on_predict_batch_begin",
-    "on_predict_batch_end",
-    "on_predict_end",
-)
+from sk_imbalance_nn.wrapping.routing import FIT_OPTIONS, check_options
 
 
 def _encodes_its_own_target(estimator: BalancedKerasClassifier) -> bool:
@@ -133,6 +126,10 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
         Whether each epoch has an order of its own.
     callbacks : keras.callbacks.Callback, class, or list or dict of them, default=None
         Instances are copied for each fit; `callbacks_` are those that ran.
+    categorical_features : "from_dtype", or array-like of str, int or bool, default="from_dtype"
+        For networks that read raw tables: columns whose entries are levels whatever their type, by
+        name, by position, or as a mask; columns of text and of a type for categories are so in any
+        case. Codes that are numbers are numbers unless they are named here.
     inputs : dict, default=None
         For networks with several inputs, fed from one table: for each input, by name, its
         columns (slice, positions, or names).
@@ -275,6 +272,7 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
             None,
         ],
         "shuffle": ["boolean"],
+        "categorical_features": [StrOptions({FROM_DTYPE}), "array-like"],
         "inputs": [Mapping, None],
         "jit_compile": ["boolean", StrOptions({"auto"})],
         "run_eagerly": ["boolean"],
@@ -303,6 +301,7 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
         validation_batch_size: int | None = None,
         shuffle: bool = True,
         callbacks: Any = None,
+        categorical_features: Any = FROM_DTYPE,
         inputs: Mapping[str, Any] | None = None,
         jit_compile: bool | str = "auto",
         run_eagerly: bool = False,
@@ -328,6 +327,7 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
         self.validation_batch_size = validation_batch_size
         self.shuffle = shuffle
         self.callbacks = callbacks
+        self.categorical_features = categorical_features
         self.inputs = inputs
         self.jit_compile = jit_compile
         self.run_eagerly = run_eagerly
@@ -615,53 +615,6 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
             The accuracy.
         """
         return float(accuracy_score(y_true, y_pred, **kwargs))
-
-    def _read(self, read: Callable[[Any], Any], X: Any, options: Mapping[str, Any]) -> NDArray[Any]:
-        """Return what is read from the logits of rows."""
-        check_options("predict", options, PREDICT_OPTIONS)
-
-        def answer(outputs: Any, are_logits: bool | None = None) -> Any:
-            return read(self._recalibrated(self._as_logits(outputs, are_logits)))
-
-        X = self._checked_inputs(X, reset=False)
-        if self._callbacks_for_predict(options):
-            outputs = self._predict_by_keras(self.feature_encoder_.transform(X), options)
-            return np.asarray(answer(outputs, self._head.from_logits))
-        x, batch_size = self.feature_encoder_.transform(X), self._batch_size_for_predict(X, options)
-        return np.asarray(self._forward(x, batch_size, answer))
-
-    def _batch_size_for_predict(self, X: Any, options: Mapping[str, Any]) -> int | None:
-        """Return the rows at a time that were asked for; training's batch size is no such wish."""
-        given = options.get("batch_size", getattr(self, "predict__batch_size", None))
-        if given is None:
-            return None
-        return n_rows(X) if given == -1 else check_scalar(given, "batch_size", Integral, min_val=1)
-
-    def _predict_raw(self, X: Any, **predict_params: Any) -> Any:
-        """Return the outputs of the network as it gives them."""
-        check_is_fitted(self)
-        check_options("predict", predict_params, PREDICT_OPTIONS)
-        x = self.feature_encoder_.transform(self._checked_inputs(X, reset=False))
-        if self._callbacks_for_predict(predict_params) or self._own_target:
-            return self._predict_by_keras(x, predict_params)
-        return self._forward(x, self._batch_size_for_predict(x, predict_params))
-
-    def _predict_by_keras(self, x: Any, options: Mapping[str, Any]) -> Any:
-        """Predict batch by batch, so that callbacks hear of each."""
-        return self.model_.predict(
-            x,
-            batch_size=self._batch_size_for_predict(x, options),
-            steps=self._routed("predict", "steps", options, None),
-            verbose=0,
-            callbacks=self._callbacks_for_predict(options),
-        )
-
-    def _callbacks_for_predict(self, options: Mapping[str, Any]) -> list[Any]:
-        """Return the callbacks that want to hear of predictions."""
-        given = options.get("callbacks") or []
-        given = given if isinstance(given, list | tuple) else [given]
-        callbacks = [*getattr(self, "_predict_callbacks", []), *given]
-        return [callback for callback in callbacks if overrides([callback], _PREDICT_HOOKS)]
 
     # --------------------------------------------------------------------------------------
     # Transformers that users of SciKeras override

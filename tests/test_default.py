@@ -401,3 +401,19 @@ def test_several_inputs_are_refused_by_name():
     network = BalancedKerasClassifier(inputs={"left": [0], "right": [1]})
     with pytest.raises(ValueError, match="leave out inputs="):
         network.fit(RNG.normal(size=(20, 2)), np.arange(20) % 2)
+
+
+def test_codes_that_are_named_are_levels():
+    codes = RNG.integers(0, 4, size=(60, 2)).astype(float)
+    y = (codes[:, 1] == 2).astype(int)
+    fitted = classifier(categorical_features=[1]).fit(codes, y)
+    assert fitted.categories_[0] is None
+    assert fitted.categories_[1].tolist() == [0, 1, 2, 3]
+    fitted.predict(np.array([[0.0, 9.0]]))
+    frame = pd.DataFrame(codes, columns=["a", "b"])
+    assert classifier(categorical_features=["b"]).fit(frame, y).categories_[0] is None
+
+
+def test_networks_that_read_numbers_refuse_to_be_told_of_levels():
+    with pytest.raises(ValueError, match="for networks that read raw tables"):
+        classifier("mlp", categorical_features=[0]).fit(X, Y)

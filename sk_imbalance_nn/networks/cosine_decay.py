@@ -25,6 +25,8 @@ class CosineDecayTo(keras.optimizers.schedules.LearningRateSchedule):  # type: i
         After how many steps the rate has fallen to ``floor * initial_learning_rate``.
     floor : float, default=0.0
         The share of the rate that is left.
+    start : int, default=0
+        The step that the cosine begins at.
 
     References
     ----------
@@ -38,19 +40,18 @@ class CosineDecayTo(keras.optimizers.schedules.LearningRateSchedule):  # type: i
     [0.1, 0.05, 0.0, 0.0]
     """
 
-    held_in_variables = ("initial_learning_rate", "decay_steps")
+    held_in_variables = ("initial_learning_rate", "decay_steps", "start")
 
-    def __init__(self, initial_learning_rate: float, decay_steps: int, floor: float = 0.0) -> None:
+    def __init__(
+        self, initial_learning_rate: float, decay_steps: int, floor: float = 0.0, start: int = 0
+    ) -> None:
         super().__init__()
         self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps
-        self.floor = floor
+        self.floor, self.start = floor, start
+        numbers = {"rate": initial_learning_rate, "decay_steps": decay_steps, "start": start}
         self.variables = [
             keras.Variable(float(value), trainable=False, dtype="float32", name=name)
-            for name, value in (
-                ("rate", initial_learning_rate),
-                ("decay_steps", decay_steps),
-                ("start", 0),
-            )
+            for name, value in numbers.items()
         ]
 
     def restart(self, step: int, decay_steps: int) -> None:
@@ -63,9 +64,9 @@ class CosineDecayTo(keras.optimizers.schedules.LearningRateSchedule):  # type: i
         decay_steps : int
             How many steps the new half cosine takes.
         """
-        self.decay_steps = decay_steps
-        self.variables[1].assign(float(decay_steps))
-        self.variables[2].assign(float(step))
+        self.start, self.decay_steps = step, decay_steps
+        for variable, number in zip(self.variables[1:], (decay_steps, step), strict=True):
+            variable.assign(float(number))
 
     def __call__(self, step: Any) -> Any:
         """Return the rate of a step, counted from 0."""
@@ -81,4 +82,5 @@ class CosineDecayTo(keras.optimizers.schedules.LearningRateSchedule):  # type: i
             "initial_learning_rate": self.initial_learning_rate,
             "decay_steps": self.decay_steps,
             "floor": self.floor,
+            "start": self.start,
         }

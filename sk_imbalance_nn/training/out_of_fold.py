@@ -129,6 +129,7 @@ class OutOfFold(keras.callbacks.Callback):
         self._after = after
         self._answer = ForwardPass(network_of_members(model), logits=False)
         self._members = int(model.layers[-1].members)
+        self._places = _side_by_side(folds, self._members)
         self._kept: list[_Kept] = [_Kept() for _ in range(self._members)]
         self.logits: NDArray[np.float64] = np.empty((0, 0))
         self.best_epoch, self.best_score = 0, -np.inf
@@ -200,7 +201,7 @@ class OutOfFold(keras.callbacks.Callback):
         return kept.epoch > 0 and n_epochs - kept.since >= self._patience
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Give each member its best epoch's weights, and take down its answers then."""
+        """Give each member its best epoch's weights."""
         if any(self.member_epochs):
             self._restore()
 
@@ -209,15 +210,15 @@ class OutOfFold(keras.callbacks.Callback):
 
         Callbacks behind this one may have put other weights in, in the place of those kept.
         """
-        if any(self.member_epochs):
-            self._restore()
-        else:
+        if not any(self.member_epochs):
             self.logits = self.answers()
-
-    def _restore(self) -> None:
+            return
+        self._restore()
         self.logits = np.empty((len(self._rows), self._kept[0].logits.shape[1]))
         for member, kept in enumerate(self._kept):
             self.logits[self._folds == member] = kept.logits
+
+    def _restore(self) -> None:
         for variable, values in zip(
             self._network.trainable_variables,
             zip(*(kept.weights for kept in self._kept), strict=True),
@@ -238,27 +239,18 @@ class OutOfFold(keras.callbacks.Callback):
         ndarray of shape (m, units)
             In the order of ``rows``.
         """
-        places = self._places()
         step = max(1, _CHUNK_BYTES // (row_bytes(self._x) * self._members))
-        found = None
-        for at in range(0, len(places), step):
-            some = places[at : at + step]
+        outputs = []
+        for at in range(0, len(self._places), step):
+            some = self._places[at : at + step]
             tables = take_rows(self._x, self._rows[some.ravel()])
-            outputs = self._answer(tables.reshape(*some.shape, -1))
-            if found is None:
-                found = np.empty((len(self._rows), outputs.shape[2]))
-            for member in np.unique(self._folds):
-                found[some[:, member]] = outputs[:, member]
-        assert found is not None
+            outputs.append(self._answer(tables.reshape(*some.shape, -1)))
+        answered = np.concatenate(outputs).astype(np.float64)
+        found = np.empty((len(self._rows), answered.shape[2]))
+        # An empty fold, as groups may leave one, has answered for a row of another's.
+        for member in np.unique(self._folds):
+            found[self._places[:, member]] = answered[:, member]
         return found
-
-    def _places(self) -> NDArray[np.intp]:
-        """Return positions of rows, a column a fold, the last ones of short folds repeated."""
-        parts = [np.flatnonzero(self._folds == member) for member in range(self._members)]
-        longest = max(map(len, parts))
-        # An empty fold (groups may leave one) repeats a row that nobody asks it about.
-        parts = [part if len(part) else np.zeros(1, np.intp) for part in parts]
-        return np.stack([np.resize(part, longest) for part in parts], axis=1)
 
 
 class _Kept:
@@ -274,3 +266,11 @@ class _Kept:
     ) -> None:
         self.epoch, self.since, self.score, self.weights = epoch, since, score, weights
         self.logits = np.empty((0, 0)) if logits is None else logits
+
+
+def _side_by_side(folds: NDArray[np.intp], members: int) -> NDArray[np.intp]:
+    """Return positions of rows, a column a fold, those of short folds repeated."""
+    parts = [np.flatnonzero(folds == member) for member in range(members)]
+    longest = max(map(len, parts))
+    parts = [part if len(part) else np.zeros(1, np.intp) for part in parts]
+    return np.stack([np.resize(part, longest) for part in parts], axis=1)

@@ -27,6 +27,7 @@ from sk_imbalance_nn.data.inputs import (
     validate_inputs,
 )
 from sk_imbalance_nn.data.split import holdout_from_splitter, rarest_in_holdout, stratified_holdout
+from sk_imbalance_nn.data.tables import FROM_DTYPE
 from sk_imbalance_nn.data.targets import MULTILABEL, TargetEncoder
 from sk_imbalance_nn.networks.compiling import own_loss, takes_class_weights
 from sk_imbalance_nn.training.early_stopping import LOSS
@@ -86,7 +87,14 @@ class PreparingWrapper(SamplingWrapper):
     def _checked_inputs(self, X: Any, *, reset: bool) -> Any:
         """Check rows; a network that begins with a `TableEncoding` takes tables as they are."""
         as_table = self._reads_raw_tables if reset else hasattr(self, "categories_")
-        return validate_inputs(self, X, reset=reset, as_table=as_table)
+        named = self.categorical_features
+        if reset and not as_table and not (isinstance(named, str) and named == FROM_DTYPE):
+            raise ValueError(
+                "categorical_features is for networks that read raw tables: the default one "
+                "(model=None), and builders with an argument `encoding`. Encode the columns before "
+                "this network, for example with a OneHotEncoder."
+            )
+        return validate_inputs(self, X, reset=reset, as_table=as_table, categorical_features=named)
 
     def _fit_encoders(self, X: Any, y: Any, classes: Any) -> None:
         encoder = self.target_encoder
@@ -268,9 +276,11 @@ class PreparingWrapper(SamplingWrapper):
         return Rows(data.x, data.y, weight, data.rows, self._head.encode, data.sampled)
 
     def _weighted_beside(
-        self, rows: Rows, training: Data, validation: Data, balance: Balance | None
-    ) -> Rows:
+        self, rows: Rows, training: Data, validation: Data | None, balance: Balance | None
+    ) -> Rows | None:
         """Return the rows that validate; what was split off shares targets and weights."""
+        if validation is None:
+            return None
         if balance is not None and validation.y is training.y:
             return replace(rows, index=validation.rows, sampled=None)
         return self._weighted(validation, balance)
