@@ -1,5 +1,5 @@
 PYTHON ?= python
-# The data sets for `make bench`: a folder with an INDEX.json, as benchmarks/default_network.py reads it.
+# The data sets for `make bench`: a folder with an INDEX.json, as benchmarks/real_data.py reads it.
 DATA ?= data
 BENCH ?= --splits 1
 # Where the scores that thresholds are compared on are kept.

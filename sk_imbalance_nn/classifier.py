@@ -71,11 +71,13 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
         "balanced": inverse to the classes' frequencies. "effective": by the effective number of
         rows (Cui et al. 2019, with beta 0.9999). Both go by what a sampler shows, so that they
         balance what it left unbalanced. "auto": "balanced", but None with a loss that makes up
-        for frequencies itself ("logit_adjusted", "balanced_softmax", "asymmetric"). A dict is
-        keyed by labels. A callable takes the counts of the classes. For multilabel targets: a
-        weight for each label's positives, or a pair (for its negatives, for its positives), as an
-        array or as a dict keyed by column. Multiplies ``sample_weight``. The product is scaled to
-        a mean of one, so that only ratios matter.
+        for frequencies itself ("logit_adjusted", "balanced_softmax", "asymmetric"); with
+        ``model=None`` and ``loss="auto"`` the loss is left alone, and the answers are moved to what
+        balanced weights would have made of them once training is over. A dict is keyed by labels.
+        A callable takes the counts of the classes. For multilabel targets: a weight for each
+        label's positives, or a pair (for its negatives, for its positives), as an array or as a
+        dict keyed by column. Multiplies ``sample_weight``. The product is scaled to a mean of one,
+        so that only ratios matter.
     sampler : {"over", "under", "balanced"}, imbalanced-learn sampler or None, default=None
         Which of the training rows an epoch sees; rows that validate are split off before.
         "over" repeats rows of rare classes, "under" leaves rows of frequent ones out, "balanced"
@@ -232,6 +234,11 @@ class BalancedKerasClassifier(CallbackSupportMixin, ClassifierMixin, FittingWrap
     >>> X, y = make_classification(n_samples=400, weights=[0.95], random_state=0)
     >>> classifier = BalancedKerasClassifier(epochs=5, random_state=0).fit(X, y)
     >>> classifier.predict_proba(X).shape
+    (400, 2)
+
+    Each of these rows was predicted by a member that has not seen it:
+
+    >>> classifier.oof_proba_.shape
     (400, 2)
     """
 

@@ -56,7 +56,9 @@ def test_width_of_zero_takes_a_maximum(rows, name):
 @given(rows_of_two(), st.sampled_from([*SYMMETRIC, "f1"]), st.floats(0.01, 4))
 def test_member_of_a_plateau_is_within_its_tolerance(rows, name, width):
     curve = Sweep(rows, objective_of(name)).curve()
-    chosen, best = select(curve, width), int(curve.values.argmax())
+    # Of several that are best the middle one, whose standard error counts.
+    chosen, best = select(curve, width), select(curve, 0.0)
+    assert curve.values[best] == curve.values.max()
     tolerance = width * curve.error_at(best)
     assert curve.values[chosen] >= curve.values[best] - tolerance
     # Nobody else within the tolerance is nearer to the middle of those who are.

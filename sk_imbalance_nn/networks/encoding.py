@@ -48,6 +48,12 @@ class TableEncoding(keras.layers.Layer):
     **kwargs
         For ``keras.layers.Layer``, e.g. ``name``.
 
+    Raises
+    ------
+    ValueError
+        If `n_bins` is below 1; if the layer is called before `adapt`, or on a table of another
+        width.
+
     See Also
     --------
     BalancedKerasClassifier : Gives a builder with an argument ``encoding`` this layer, adapted.
